@@ -1,0 +1,32 @@
+// Tests in a real browser, headless, in Vitest's browser mode; the specification only.
+import { defineConfig, type ViteUserConfig } from 'vitest/config';
+import type { BrowserProviderOption } from 'vitest/node';
+import { ROOT, SPEC, commonTestOptions } from './common.ts';
+
+/** A Vitest configuration that runs the specification in `browser`, driven by `provider`. */
+export function browserEnvironment(browser: 'chromium' | 'firefox', provider: BrowserProviderOption): ViteUserConfig {
+  return defineConfig({
+    root: ROOT,
+    // Found while tests run, a dependency to be bundled makes Vite reload the page under them.
+    optimizeDeps: { include: ['fast-check'], entries: [] },
+    test: {
+      ...commonTestOptions,
+      include: SPEC,
+      browser: {
+        enabled: true,
+        provider,
+        headless: true,
+        screenshotFailures: false,
+        instances: [{ browser }],
+      },
+    },
+  });
+}
+
+/** The path of a browser that test/run.mjs found on this machine. */
+export function executablePath(variable: string): string {
+  const found = process.env[variable];
+  if (found === undefined)
+    throw new Error(`${variable} is not set: run the browsers by 'npm test -- --only chromium,firefox'.`);
+  return found;
+}

@@ -1,0 +1,22 @@
+// Runs before every test file. A rejection that nobody handles fails the test in which it occurs: nothing this
+// package does may leave one behind, and a run that merely ends badly does not say which test it was.
+import { afterEach } from 'vitest';
+
+const unhandled: unknown[] = [];
+
+// Node is asked for by what the listener needs, not by name: test files of the specification have no Node types.
+if (typeof window === 'undefined') {
+  process.on('unhandledRejection', (reason) => unhandled.push(reason));
+} else {
+  window.addEventListener('unhandledrejection', (event) => unhandled.push(event.reason));
+}
+
+afterEach(async () => {
+  // Engines report after the microtasks of the current task, browsers in a task of their own after that.
+  for (let turn = 0; turn < 2; turn++) await new Promise((resolve) => setTimeout(resolve, 0));
+  const [first, ...others] = unhandled.splice(0);
+  if (first === undefined && others.length === 0) return;
+  throw new Error(`${1 + others.length} unhandled rejection(s) in this test; the first: ${String(first)}`, {
+    cause: first,
+  });
+});

@@ -1,4 +1,4 @@
-// An oxlint plugin with one rule, house/order: the folders of host/ form a strict order in which a lower one never
+// The oxlint rule house/order: the folders of host/ form a strict order in which a lower one never
 // imports a higher one, not even its types, and each heavy package has the one folder that may load it.
 // It resolves specifiers to files, which patterns over specifiers (no-restricted-imports) cannot: '../index.ts' is
 // the top of the runtime in one folder and a neighbour in another.
@@ -63,7 +63,7 @@ function isTypeOnly(node) {
   return names.length > 0 && names.every((each) => each.importKind === 'type' || each.exportKind === 'type');
 }
 
-const order = {
+export const order = {
   create(context) {
     const file = path.relative(context.cwd, context.filename).split(path.sep).join('/');
     if (!file.startsWith('host/')) return {};
@@ -87,5 +87,3 @@ const order = {
     };
   },
 };
-
-export default { meta: { name: 'house' }, rules: { order } };

@@ -1,5 +1,5 @@
-// The order of folders is worth what its lint rule catches: each case is a whole tree with one violation, linted by
-// the real linter with the real configuration.
+// The house rules are worth what they catch: each case is a whole tree with one violation, linted by the real linter
+// with the real configuration.
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { expect, test } from 'vitest';
@@ -11,6 +11,8 @@ const SOUND = {
   'host/backends/frames.ts': "import { code } from '../errors.ts';\n\nexport const frames: number = code;\n",
   'host/runtime/guest.ts':
     "import type { Module } from 'binaryen';\nimport { frames } from '../backends/frames.ts';\n\nexport type Parsed = Module;\nexport const guest: number = frames;\n",
+  'host/runtime/last.ts':
+    'export function last(all: readonly [number]): number {\n  // A tuple is never empty.\n  return all.at(-1)!;\n}\n',
   'host/index.ts': "export { guest } from './runtime/guest.ts';\n",
   'host/instrument/index.ts':
     "import binaryen from 'binaryen';\nimport { guest } from '../index.ts';\n\nexport const module: unknown = [binaryen, guest];\n",
@@ -21,7 +23,7 @@ const SOUND = {
 
 async function lint(files: Readonly<Record<string, string>>): Promise<{ code: number; output: string }> {
   const folder = await temporaryFolder(SOUND);
-  for (const name of ['.oxlintrc.json', 'test/house/order.mjs']) {
+  for (const name of ['.oxlintrc.json', ...['plugin', 'order', 'reasons'].map((rule) => `test/house/${rule}.mjs`)]) {
     await writeFiles(folder, { [name]: await readFile(path.join(ROOT, name), 'utf8') });
   }
   await writeFiles(folder, files);
@@ -120,6 +122,13 @@ const VIOLATIONS: readonly (readonly [name: string, file: string, source: string
     "import { helper } from '../../test/helper.ts';\n\nexport const out: unknown = helper;\n",
     'from outside host/',
   ],
+  [
+    'a non-null assertion without a reason',
+    'host/runtime/first.ts',
+    'export const first = (all: number[]): number => all[0]!;\n',
+    'why this is never null',
+  ],
+  ['any', 'host/runtime/any.ts', 'export const first = (all: any): unknown => all;\n', 'no-explicit-any'],
   ['a file without a place in the order', 'host/util.ts', 'export const util = 1;\n', 'host/util.ts has no place'],
 ];
 

@@ -44,10 +44,15 @@ export interface Outcome {
   readonly stderr: string;
 }
 
-/** Runs a command without a shell; a failing one is an outcome, one that cannot be started an error. */
-export function run(command: string, args: readonly string[], cwd: string): Promise<Outcome> {
+/** Runs a command without a shell, `env` over this process's; a failing one is an outcome, one that cannot start an error. */
+export function run(
+  command: string,
+  args: readonly string[],
+  cwd: string,
+  env: Readonly<Record<string, string>> = {},
+): Promise<Outcome> {
   return new Promise((resolve, reject) => {
-    execFile(command, args, { cwd, maxBuffer: 64 << 20 }, (error, stdout, stderr) => {
+    execFile(command, args, { cwd, env: { ...process.env, ...env }, maxBuffer: 64 << 20 }, (error, stdout, stderr) => {
       if (error === null) resolve({ code: 0, stdout, stderr });
       else if (typeof error.code === 'number') resolve({ code: error.code, stdout, stderr });
       else reject(error);

@@ -1,0 +1,522 @@
+/**
+ * Switching by Binaryen's Asyncify: the instrumented guest copies its own frames out of, and back into, the Wasm stack.
+ *
+ * States of a guest (Asyncify's own, mirrored here so that asking costs no call):
+ *
+ *   NORMAL      code runs
+ *   UNWINDING   every frame saves itself into the window and returns, its result is a placeholder
+ *   REWINDING   every frame loads itself from the window and calls what it was calling
+ *
+ * One suspension:
+ *
+ *   host                                   guest
+ *   start(task): entry(...args)       ->   export -> f -> g -> import
+ *   the host function returns a promise
+ *   hooks.wait, start_unwind          ->   import returns a placeholder; g, f, export save themselves and return
+ *   stop_unwind, window.close,
+ *   shadow.suspend, hooks.suspended
+ *     ... the event loop ...
+ *   resume(task): window.load, shadow.resume, start_rewind,
+ *   entry(...args)                    ->   export, f, g load themselves -> import
+ *   stop_rewind, hooks.arrived        ->   import returns the value, or throws the error; g goes on
+ *
+ * Invariants:
+ * - Fibers start and resume on an empty guest stack only (`busy` is false), so nesting costs heap and never native stack.
+ * - `state` is NORMAL whenever host code of the embedder runs, except inside repeated trampolines.
+ * - `depth` counts the host functions between the entry and here that cannot be passed by a suspension. A wait is
+ *   allowed only in the outermost one: what would unwind through a JavaScript frame corrupts the guest.
+ * - However an entry ends, afterwards the state is NORMAL, the window is free for others, and the shadow stack pointer is
+ *   at its base. A trap in the middle of switching leaves Asyncify's state set; it is cleared here.
+ *
+ * Rewinding ends at the import where unwinding began: the same frames, reloaded, reach the same call. If they reach
+ * another one, the frames were damaged (`CORRUPT_FRAMES`).
+ */
+import { FiberError } from '../errors.ts';
+import { guestFrames, isStackOverflow } from '../trace.ts';
+import type { Backend, BackendHooks, GuestFunction, HostFunction, ShadowStack, Site, Task } from './backend.ts';
+import { currentBackend, currentTask, setCurrent } from './current.ts';
+import { UnwoundStack } from './frames.ts';
+import { ignore, isThenable } from './thenable.ts';
+import { generatorOf, isRepeatable, KeptGenerator, KeptPointer, type ReentrantGenerator } from './trampolines.ts';
+import type { Window } from './window.ts';
+
+const State = { NORMAL: 0, UNWINDING: 1, REWINDING: 2 } as const;
+type State = (typeof State)[keyof typeof State];
+
+/** Stands for a `sync` call where a host function is asked for. */
+const SYNC: Site = { name: 'guest.sync', suspending: false, placeholder: undefined };
+
+/** What Asyncify and our instrumenter add to a module. */
+export interface AsyncifyControls {
+  startUnwind(data: number): void;
+  stopUnwind(): void;
+  startRewind(data: number): void;
+  stopRewind(): void;
+  /** How many catch bodies the guest is in; absent if it has none. */
+  readonly catchDepth: { get(): number; set(depth: number): void } | null;
+  readonly shadow: ShadowStack;
+  /** Made at the first wait: the guest's allocator may not be ready before. */
+  makeWindow(): Window;
+}
+
+export class AsyncifyBackend implements Backend {
+  readonly kind = 'asyncify';
+  readonly #hooks: BackendHooks;
+  /** Null until the guest is instantiated, and for a module that was not instrumented. */
+  #controls: AsyncifyControls | null = null;
+  #window: Window | null = null;
+  #state: State = State.NORMAL;
+  /** The fiber whose frames are on the native stack. */
+  #task: Task | null = null;
+  /** Host functions on the native stack that a suspension cannot pass. */
+  #depth = 0;
+  /** The innermost host function on the native stack. */
+  #site: Site | null = null;
+  /** A repeated trampoline has moved the shadow stack pointer since rewinding began. */
+  #moved = false;
+
+  constructor(hooks: BackendHooks) {
+    this.#hooks = hooks;
+  }
+
+  attach(controls: AsyncifyControls): void {
+    this.#controls = controls;
+  }
+
+  get busy(): boolean {
+    return this.#task !== null || this.#depth > 0;
+  }
+
+  canSuspend(): boolean {
+    return (
+      this.#task !== null &&
+      this.#controls !== null &&
+      this.#state === State.NORMAL &&
+      this.#depth <= 1 &&
+      this.#site?.suspending === true &&
+      !this.#controls.catchDepth?.get()
+    );
+  }
+
+  bytesHeld(task: Task): number {
+    return task.unwound instanceof UnwoundStack ? task.unwound.bytes : 0;
+  }
+
+  link(site: Site, fn: HostFunction): HostFunction {
+    const generator = generatorOf(fn);
+    if (generator !== null) return this.#linkGenerator(site, generator);
+    if (!site.suspending) return this.#linkPlain(site, fn);
+    if (isRepeatable(fn, site.name)) return this.#linkRepeatable(site, fn);
+    return this.#linkSuspending(site, fn);
+  }
+
+  /** The hooks that instrumented code calls in the middle of switching, and when its shadow stack runs over. */
+  linkControls(): Record<'drain' | 'refill' | 'stack_overflow', HostFunction> {
+    return {
+      drain: (position: number) => this.#switching(State.UNWINDING).drain(unwound(this.#task), position),
+      refill: () => this.#switching(State.REWINDING).refill(unwound(this.#task)),
+      stack_overflow: (pointer: number) => {
+        throw new FiberError(
+          'SHADOW_STACK_OVERFLOW',
+          `The guest's stack in linear memory is full (it wanted ${pointer >>> 0}). Give each fiber more with the option stackSize (bytes).`,
+        );
+      },
+    };
+  }
+
+  start(task: Task): void {
+    this.#controls?.shadow.start(task);
+    this.#run(task);
+  }
+
+  resume(task: Task): void {
+    const controls = this.#attached();
+    const window = this.#openWindow();
+    window.load(unwound(task));
+    controls.shadow.resume(task);
+    this.#state = State.REWINDING;
+    controls.startRewind(window.base);
+    this.#run(task);
+  }
+
+  abandon(task: Task): void {
+    if (task.unwound === null) return;
+    this.#window?.discard(unwound(task));
+    task.unwound = null;
+  }
+
+  callSync(fn: GuestFunction, args: readonly unknown[]): unknown {
+    const controls = this.#controls;
+    const shadow = controls?.shadow;
+    const state = this.#state;
+    const depth = this.#depth;
+    const site = this.#site;
+    const outerTask = currentTask;
+    const outerBackend = currentBackend;
+    const pointer = shadow?.save() ?? 0;
+    const catches = controls?.catchDepth?.get() ?? 0;
+    this.#setState(State.NORMAL);
+    this.#depth = 1;
+    this.#site = SYNC;
+    setCurrent(this.#task, this);
+    try {
+      shadow?.enterSync();
+      return fn(...(args as never[]));
+    } finally {
+      setCurrent(outerTask, outerBackend);
+      this.#site = site;
+      this.#depth = depth;
+      controls?.catchDepth?.set(catches);
+      shadow?.restore(pointer);
+      this.#setState(state);
+    }
+  }
+
+  /** Runs the entry of a task, in state NORMAL from its beginning, in state REWINDING from its wait. */
+  #run(task: Task): void {
+    const outerTask = currentTask;
+    const outerBackend = currentBackend;
+    let failed = false;
+    let value: unknown;
+    this.#task = task;
+    setCurrent(task, this);
+    try {
+      value = call(task.entry, task.args);
+    } catch (error) {
+      failed = true;
+      value = error;
+    }
+    setCurrent(outerTask, outerBackend);
+    if (this.#state === State.UNWINDING && !failed) {
+      try {
+        this.#putAside(task);
+        this.#hooks.suspended(task);
+        return;
+      } catch (error) {
+        failed = true;
+        value = error;
+      }
+    }
+    this.#end(task, failed, value);
+  }
+
+  #putAside(task: Task): void {
+    const controls = this.#attached();
+    this.#openWindow().close(unwound(task));
+    controls.stopUnwind();
+    this.#state = State.NORMAL;
+    controls.shadow.suspend(task);
+    this.#task = null;
+  }
+
+  #end(task: Task, failed: boolean, value: unknown): void {
+    const interrupted = this.#state;
+    this.abandon(task);
+    this.#setState(State.NORMAL);
+    this.#task = null;
+    if (failed) this.#controls?.catchDepth?.set(0);
+    this.#controls?.shadow.end(task);
+    if (interrupted === State.NORMAL) this.#hooks.ended(task, failed, value);
+    else this.#hooks.ended(task, true, explainInterruption(interrupted, task, failed, value));
+  }
+
+  #linkPlain(site: Site, fn: HostFunction): HostFunction {
+    return (...args) => {
+      const depth = this.#depth;
+      const outer = this.#site;
+      this.#depth = depth + 1;
+      this.#site = site;
+      let result: unknown;
+      try {
+        result = fn(...args);
+      } finally {
+        this.#depth = depth;
+        this.#site = outer;
+      }
+      if (typeof result === 'object' && isThenable(result)) throw notSuspending(site, result, this.#controls !== null);
+      return result;
+    };
+  }
+
+  #linkSuspending(site: Site, fn: HostFunction): HostFunction {
+    return (...args) => {
+      if (this.#state === State.REWINDING) return this.#rewound(site);
+      const depth = this.#depth;
+      const outer = this.#site;
+      this.#depth = depth + 1;
+      this.#site = site;
+      let result: unknown;
+      try {
+        result = fn(...args);
+      } finally {
+        this.#depth = depth;
+        this.#site = outer;
+      }
+      if (isThenable(result)) return this.#wait(site, result, depth, outer);
+      return result;
+    };
+  }
+
+  #linkRepeatable(site: Site, fn: HostFunction): HostFunction {
+    return (...args) => {
+      const shadow = this.#attached().shadow;
+      let pointer: number;
+      if (this.#state === State.REWINDING) {
+        const kept = unwound(this.#task).trampolines?.pop();
+        if (kept === undefined) return this.#rewound(site);
+        if (!(kept instanceof KeptPointer)) throw misplaced(site);
+        // What it records now (Emscripten's glue does) must be what it recorded at first, not the pointer of the
+        // innermost frame; `#rewound` puts that one back.
+        pointer = kept.pointer;
+        shadow.restore(pointer);
+        this.#moved = true;
+      } else pointer = shadow.save();
+      const depth = this.#depth;
+      const outer = this.#site;
+      this.#depth = this.#passable(site) ? depth : depth + 1;
+      this.#site = site;
+      let result: unknown;
+      try {
+        result = fn(...args);
+      } finally {
+        this.#depth = depth;
+        this.#site = outer;
+      }
+      if (this.#state === State.UNWINDING) return this.#pass(site, new KeptPointer(pointer));
+      if (isThenable(result)) return this.#wait(site, result, depth, outer);
+      return result;
+    };
+  }
+
+  #linkGenerator(site: Site, start: (...args: never[]) => ReentrantGenerator): HostFunction {
+    return (...args) => {
+      let kept: KeptGenerator;
+      if (this.#state === State.REWINDING) {
+        const found = unwound(this.#task).trampolines?.pop();
+        if (found === undefined) return this.#rewound(site);
+        if (!(found instanceof KeptGenerator)) throw misplaced(site);
+        kept = found;
+      } else kept = new KeptGenerator(start(...args), this.#controls?.shadow.save() ?? 0);
+      const depth = this.#depth;
+      const outer = this.#site;
+      this.#site = site;
+      let result: unknown;
+      try {
+        result = this.#drive(kept, site, depth, this.#passable(site) ? depth : depth + 1);
+      } finally {
+        this.#depth = depth;
+        this.#site = outer;
+      }
+      if (this.#state === State.UNWINDING) return result;
+      if (isThenable(result)) return this.#wait(site, result, depth, outer);
+      return result;
+    };
+  }
+
+  /** Runs a generator until it returns or a call inside of it unwinds. Its own code cannot be passed, its calls can. */
+  #drive(kept: KeptGenerator, site: Site, depth: number, callDepth: number): unknown {
+    const generator = kept.generator;
+    let failed = false;
+    let value: unknown;
+    for (;;) {
+      if (kept.call === null) {
+        this.#depth = depth + 1;
+        const step = failed ? generator.throw(value) : generator.next(value);
+        if (step.done) return step.value;
+        kept.call = step.value;
+      }
+      this.#depth = callDepth;
+      failed = false;
+      try {
+        value = call(kept.call.fn, kept.call.args);
+      } catch (error) {
+        // In the middle of switching there is nothing to go on with; only the end of the fiber can clear that.
+        if (this.#state !== State.NORMAL) throw error;
+        failed = true;
+        value = error;
+        this.#controls?.shadow.restore(kept.pointer);
+      }
+      if (this.#state === State.UNWINDING) return this.#pass(site, kept);
+      kept.call = null;
+    }
+  }
+
+  /** Can a suspension pass the host function that is being entered? */
+  #passable(site: Site): boolean {
+    return site.suspending && this.#task !== null && this.#depth === 0;
+  }
+
+  #pass(site: Site, kept: KeptGenerator | KeptPointer): unknown {
+    (unwound(this.#task).trampolines ??= []).push(kept);
+    return site.placeholder;
+  }
+
+  /** Decides what a returned promise means. Everything that can be refused is refused before anything unwinds. */
+  #wait(site: Site, promise: PromiseLike<unknown>, depth: number, outer: Site | null): unknown {
+    const task = this.#task;
+    const controls = this.#controls;
+    if (!site.suspending || controls === null) throw notSuspending(site, promise, controls !== null);
+    if (task === null || depth > 0 || controls.catchDepth?.get()) {
+      throw obstacle(site, promise, task, depth > 0 ? outer : null);
+    }
+    let window: Window;
+    try {
+      window = this.#openWindow();
+      this.#hooks.wait(task, site, promise);
+    } catch (error) {
+      ignore(promise);
+      throw error;
+    }
+    task.unwound ??= new UnwoundStack();
+    window.open();
+    this.#state = State.UNWINDING;
+    controls.startUnwind(window.base);
+    return site.placeholder;
+  }
+
+  #rewound(site: Site): unknown {
+    const task = this.#task;
+    const controls = this.#attached();
+    controls.stopRewind();
+    this.#state = State.NORMAL;
+    if (task === null || task.site !== site) throw misplaced(site);
+    if (this.#moved) {
+      this.#moved = false;
+      controls.shadow.restore(task.pointer);
+    }
+    return this.#hooks.arrived(task);
+  }
+
+  #setState(state: State): void {
+    const before = this.#state;
+    if (state === before) return;
+    const controls = this.#attached();
+    this.#state = state;
+    if (before === State.UNWINDING) controls.stopUnwind();
+    else if (before === State.REWINDING) controls.stopRewind();
+    if (state === State.UNWINDING) controls.startUnwind(this.#openWindow().base);
+    else if (state === State.REWINDING) controls.startRewind(this.#openWindow().base);
+  }
+
+  #openWindow(): Window {
+    return (this.#window ??= this.#attached().makeWindow());
+  }
+
+  /** The window, for a hook that only instrumented code in the given state may call. */
+  #switching(state: State): Window {
+    if (this.#state !== state || this.#window === null) {
+      throw new FiberError(
+        'CORRUPT_FRAMES',
+        'The guest called a switching hook of wasm-fibers while it was not switching.',
+      );
+    }
+    return this.#window;
+  }
+
+  #attached(): AsyncifyControls {
+    if (this.#controls === null) throw new FiberError('INTERNAL', 'The guest was switched before it was instantiated.');
+    return this.#controls;
+  }
+}
+
+/** Without `apply` for the usual numbers of arguments: entering and resuming are hot. */
+function call(fn: GuestFunction, args: readonly unknown[]): unknown {
+  const f = fn as (...args: unknown[]) => unknown;
+  switch (args.length) {
+    case 0:
+      return f();
+    case 1:
+      return f(args[0]);
+    case 2:
+      return f(args[0], args[1]);
+    default:
+      return f(...args);
+  }
+}
+
+function unwound(task: Task | null): UnwoundStack {
+  if (task !== null && task.unwound instanceof UnwoundStack) return task.unwound;
+  throw new FiberError('CORRUPT_FRAMES', 'The guest is switching without a fiber: it damaged its own switching state.');
+}
+
+function misplaced(site: Site): FiberError {
+  return new FiberError(
+    'CORRUPT_FRAMES',
+    `A resumed fiber reached ${site.name}, which is not where it had waited: its frames were damaged, or a host function around it behaves differently when it is executed again (see reentrant).`,
+  );
+}
+
+function notSuspending(site: Site, promise: PromiseLike<unknown>, instrumented: boolean): FiberError {
+  ignore(promise);
+  return instrumented
+    ? new FiberError(
+        'NOT_SUSPENDING',
+        `${site.name} returned a promise, but the module was instrumented without it. Instrument the original module again and add --suspending ${site.name}.`,
+        { promise },
+      )
+    : notInstrumented(site, promise);
+}
+
+function notInstrumented(site: Site, promise: PromiseLike<unknown>): FiberError {
+  return new FiberError(
+    'NOT_INSTRUMENTED',
+    `${site.name} returned a promise, but the module was not instrumented, so that its stack cannot be put aside. Run: wasm-fibers instrument app.wasm -o app.fibers.wasm --suspending ${site.name}`,
+    { promise },
+  );
+}
+
+/** Why this import cannot wait here. */
+function obstacle(site: Site, promise: PromiseLike<unknown>, task: Task | null, between: Site | null): FiberError {
+  ignore(promise);
+  if (between === SYNC) {
+    return new FiberError(
+      'SUSPEND_IN_SYNC_CALL',
+      `${site.name} returned a promise inside a guest.sync call, which cannot wait. Call the export through guest.exports instead. The host function has run; its promise is error.promise.`,
+      { promise },
+    );
+  }
+  if (task === null) {
+    return new FiberError(
+      'NO_FIBER',
+      `${site.name} returned a promise, but the guest was not called as a fiber. Call it through guest.exports, guest.spawn or guest.wrap(fn) instead of the raw function.`,
+      { promise },
+    );
+  }
+  if (between !== null) {
+    return new FiberError(
+      'HOST_FRAME',
+      `${site.name} returned a promise, but the host function ${between.name} stands between it and the fiber's beginning, and a JavaScript frame cannot be put aside. Write ${between.name} with reentrant(function* (call, ...) { ... }) and list it as suspending, or let it call guest.exports and return that promise.`,
+      { promise },
+    );
+  }
+  return new FiberError(
+    'SUSPEND_IN_CATCH',
+    `${site.name} returned a promise inside a catch body of the guest (a C++ destructor that runs while an exception passes is one), where Asyncify cannot unwind. Wait before or after it, or use the JSPI backend.`,
+    { promise },
+  );
+}
+
+/** An entry ended in the middle of switching: says what that means. */
+function explainInterruption(state: State, task: Task, failed: boolean, error: unknown): unknown {
+  const where = task.site?.name ?? 'an import';
+  if (failed && isStackOverflow(error)) {
+    return new FiberError(
+      'DEPTH_LIMIT',
+      `The guest was too deep in calls to wait at ${where}: the engine's stack ended while its frames were being saved. Recurse less deeply, or give the engine more stack.`,
+      { cause: error },
+    );
+  }
+  if (failed && error instanceof WebAssembly.RuntimeError && state === State.UNWINDING) {
+    const frames = guestFrames(error.stack);
+    return new FiberError(
+      'UNINSTRUMENTED_FRAME',
+      `The guest waited at ${where} through a function that was left out of the instrumentation: ${frames[0] ?? 'unknown'}${frames.length > 1 ? ` (called by ${frames.slice(1, 6).join(', ')})` : ''}. Take it off the list that leaves it out, or add it with --add.`,
+      { cause: error },
+    );
+  }
+  if (failed) return error;
+  return new FiberError(
+    'CORRUPT_FRAMES',
+    `A resumed fiber ended without reaching ${where}, where it had waited: its frames were damaged.`,
+  );
+}

@@ -1,0 +1,100 @@
+/**
+ * The seam between the runtime, which knows what fibers are, and a backend, which knows how a Wasm stack is put aside
+ * and continued. A backend never decides whether a fiber may wait, how it ends or who runs next; the runtime never
+ * touches a stack. Asyncify continues a stack inside `resume`, JSPI some microtasks after it: therefore everything that
+ * a backend reports comes through the hooks, not through return values.
+ */
+
+/** How stacks are switched. */
+export type BackendKind = 'asyncify' | 'jspi';
+
+/** A function of the guest as the engine gives it: exported, or read from a table. */
+export type GuestFunction = (...args: never[]) => unknown;
+
+/** A function of the embedder that the guest imports. */
+export type HostFunction = (...args: never[]) => unknown;
+
+/** One function import. */
+export interface Site {
+  /** `module.name`, as `--suspending` spells it. */
+  readonly name: string;
+  /** May it return a promise? */
+  readonly suspending: boolean;
+  /** What the engine is given as its result while the stack unwinds: of the right type, never looked at. */
+  readonly placeholder: unknown;
+}
+
+/** What a backend sees of a fiber. */
+export interface Task {
+  readonly entry: GuestFunction;
+  /** Kept for the whole life of the fiber: rewinding calls the entry again with them. */
+  readonly args: readonly unknown[];
+  /** Runs on the guest's own shadow stack: `_start`, `_initialize` and the start function, which may need all of it. */
+  readonly onMainStack: boolean;
+  /** The import at which the fiber waits. */
+  site: Site | null;
+  /** What the wait brought: a value, or an error to be thrown there. */
+  failed: boolean;
+  value: unknown;
+  /** The backend's own: the stack while it is put aside. */
+  unwound: unknown;
+  /** The shadow stack's own: the pointer while the fiber is suspended, and the region it runs in. */
+  pointer: number;
+  region: number;
+}
+
+/** What a backend tells the runtime. */
+export interface BackendHooks {
+  /**
+   * A suspending import has returned a promise. Listens to it, or throws what the guest gets at this call instead of
+   * waiting. Nothing has been unwound yet.
+   */
+  wait(task: Task, site: Site, promise: PromiseLike<unknown>): void;
+  /** The stack of the task is put aside; no frame of the guest is on the native stack. */
+  suspended(task: Task): void;
+  /** The task continues: its import is about to give the guest its value. Returns that value or throws. */
+  arrived(task: Task): unknown;
+  /** The entry has returned, or has thrown. No frame of the guest is on the native stack. */
+  ended(task: Task, failed: boolean, value: unknown): void;
+}
+
+/** One backend serves one guest. */
+export interface Backend {
+  readonly kind: BackendKind;
+  /** Is a frame of this guest on the native stack, so that no fiber may start or resume now? */
+  readonly busy: boolean;
+  /** Could the host function that asks return a promise, and would its fiber wait? */
+  canSuspend(): boolean;
+  /** Wraps one function import. */
+  link(site: Site, fn: HostFunction): HostFunction;
+  /** Runs a task from an empty guest stack until it ends or suspends. */
+  start(task: Task): void;
+  /** Continues a suspended task, with `failed` and `value` set, from an empty guest stack. */
+  resume(task: Task): void;
+  /** Forgets the stack of a suspended task that will never continue. */
+  abandon(task: Task): void;
+  /** Calls into the guest without a fiber, at any time at which host code runs. */
+  callSync(fn: GuestFunction, args: readonly unknown[]): unknown;
+  /** Bytes of the native stack that a suspended task holds outside of it. */
+  bytesHeld(task: Task): number;
+}
+
+/**
+ * The guest's own stack in linear memory. Unwinding and switching leave its pointer where the suspended function had
+ * it, so that whoever switches fibers must move the pointer, and keep the memory above it from the others.
+ */
+export interface ShadowStack {
+  /** A task is about to run for the first time. */
+  start(task: Task): void;
+  /** Its native stack has just been put aside. */
+  suspend(task: Task): void;
+  /** It is about to continue. */
+  resume(task: Task): void;
+  /** It has ended, however it ended. */
+  end(task: Task): void;
+  /** The pointer now, to be given to `restore` later. */
+  save(): number;
+  restore(pointer: number): void;
+  /** Moves the pointer to where a call without a fiber may run; `restore` what `save` gave before. */
+  enterSync(): void;
+}

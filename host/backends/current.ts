@@ -1,0 +1,15 @@
+/**
+ * Which fiber is running, for the whole package: the innermost guest frame on the native stack belongs to it. Set around
+ * every stretch of guest code and never across a wait, so that it is right in a host function until its first `await`.
+ */
+import type { Backend, Task } from './backend.ts';
+
+export let currentTask: Task | null = null;
+
+/** The backend whose guest was entered last. Differs from the current fiber's inside `sync` calls of another guest. */
+export let currentBackend: Backend | null = null;
+
+export function setCurrent(task: Task | null, backend: Backend | null): void {
+  currentTask = task;
+  currentBackend = backend;
+}

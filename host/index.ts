@@ -1,0 +1,22 @@
+/** What `import 'wasm-fibers'` gives. */
+export { FiberError, type FiberErrorCode } from './errors.ts';
+export { reentrant, type Call, type NestedCall } from './backends/trampolines.ts';
+export type {
+  BackendKind,
+  Fiber,
+  FiberEvent,
+  FiberExports,
+  FiberInfo,
+  FiberState,
+  Guest,
+  GuestOptions,
+  Imports,
+  ImportValue,
+  Source,
+  SpawnOptions,
+  SyncExports,
+  UntypedExports,
+} from './runtime/api.ts';
+export { canSuspend, currentFiber } from './runtime/guest.ts';
+export { instantiate } from './runtime/instantiate.ts';
+export { suspending } from './runtime/suspending.ts';

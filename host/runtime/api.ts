@@ -1,0 +1,170 @@
+/**
+ * The public face, as types alone: what an embedder can see of a guest and its fibers. Everything else is inside.
+ */
+import type { BackendKind, GuestFunction } from '../backends/backend.ts';
+import type { FiberError } from '../errors.ts';
+
+/** What `instantiate` takes: an address, the bytes, a compiled module, a response, or a promise of one of these. */
+export type Source = URL | BufferSource | WebAssembly.Module | Response;
+
+/**
+ * The imports by module and name. Functions may return promises where the module was instrumented for it. Memories,
+ * tables and globals pass through as they are.
+ */
+export type Imports = Record<string, Record<string, ImportValue>>;
+// `never` parameters accept every function; what the guest passes is decided by its own types.
+export type ImportValue =
+  | ((...args: never[]) => unknown)
+  | WebAssembly.Memory
+  | WebAssembly.Table
+  | WebAssembly.Global
+  | number
+  | bigint;
+
+/** Exports of a guest whose types were not given. */
+export type UntypedExports = Record<string, (...args: unknown[]) => unknown>;
+
+/** The guest's exports as an embedder calls them: every function returns a promise, everything else is as it was. */
+export type FiberExports<E> = {
+  readonly [K in keyof E]: E[K] extends (...args: infer A) => infer R ? (...args: A) => Promise<Awaited<R>> : E[K];
+};
+
+/** The guest's exported functions as `guest.sync` calls them. */
+export type SyncExports<E> = {
+  readonly [K in keyof E as E[K] extends (...args: never[]) => unknown ? K : never]: E[K] extends (
+    ...args: infer A
+  ) => infer R
+    ? (...args: A) => Awaited<R>
+    : never;
+};
+
+type Parameters_<F> = F extends (...args: infer A) => unknown ? A : never;
+type Result<F> = F extends (...args: never[]) => infer R ? Awaited<R> : never;
+
+/** Options of `instantiate`. */
+export interface GuestOptions {
+  /** How stacks are switched; `auto` (default) takes the best that engine and module can do. */
+  readonly backend?: 'auto' | BackendKind;
+  /** One fiber at a time, in order of arrival, for guests that are not re-entrant. Default false. */
+  readonly exclusive?: boolean;
+  /** Live fibers at most; one more fails with `MAX_FIBERS`. Default 10,000. */
+  readonly maxFibers?: number;
+  /** Bytes of shadow stack for each fiber of an LLVM guest. Default 65,536. */
+  readonly stackSize?: number;
+  /** Bytes of the window through which stacks are unwound. Default 16,384; deeper stacks pass through it in pieces. */
+  readonly windowSize?: number;
+  /** After a trap, may other fibers go on (`continue`, default) or is the guest unusable (`poison`)? */
+  readonly onTrap?: 'continue' | 'poison';
+  /**
+   * What the guest gets instead of an error at the call that waited: a plain value becomes the result of the import (an
+   * errno), a `WebAssembly.Exception` of the guest's own tag is thrown in its place. `undefined` throws the error itself.
+   */
+  readonly onReject?: (error: unknown, guest: Guest) => unknown;
+  /** Told of everything that happens to fibers. Costs nothing when absent. */
+  readonly onEvent?: (event: FiberEvent) => void;
+  /** Milliseconds after which a wait is reported by a `slow` event. Default 10,000. */
+  readonly slowAfter?: number;
+  /** Records the guest's stack at every wait, for `fiber.stack` and `guest.dump()`. Slow. Default false. */
+  readonly debug?: boolean;
+  /** Disposes of the guest when aborted. */
+  readonly signal?: AbortSignal;
+}
+
+/** Options of `guest.spawn`. */
+export interface SpawnOptions {
+  /** For people. Default: the name of the export. */
+  readonly name?: string;
+  /** Cancels the fiber when aborted. */
+  readonly signal?: AbortSignal;
+  /** Milliseconds after which the fiber is cancelled with `TIMEOUT`. */
+  readonly timeout?: number;
+  /** In an exclusive guest: the fiber in whose turn this one runs. */
+  readonly parent?: Fiber;
+}
+
+export type FiberState = 'created' | 'running' | 'suspended' | 'done';
+
+/** One call into a guest, with a stack of its own. */
+export interface Fiber<R = unknown> {
+  readonly id: number;
+  readonly name: string;
+  readonly guest: Guest;
+  readonly state: FiberState;
+  /** Settles when the fiber ends: with its result, what it threw, or why it was cancelled. */
+  readonly result: Promise<R>;
+  /** What a suspended fiber waits for: an import (`env.sleep`), or another fiber. */
+  readonly waitingOn: string | Fiber | null;
+  /** With `debug`, the guest's frames at the current wait, innermost first. */
+  readonly stack: readonly string[] | null;
+  /** Bytes of frames that a suspended fiber holds outside of the engine's stack. */
+  readonly frameBytes: number;
+  /** Aborted when nobody waits for the fiber any more. Made when first asked for. */
+  readonly signal: AbortSignal;
+  /**
+   * Ends the fiber: where it waits, or at its next wait, the guest gets an error with the code `CANCELLED`, once. The
+   * result rejects with that error, whatever the guest makes of it. No guest code runs before this returns.
+   *
+   * @param reason becomes the error's `cause`
+   * @returns false if the fiber had ended or was cancelled before
+   */
+  cancel(reason?: unknown): boolean;
+}
+
+/** What `guest.dump()` says of a fiber. */
+export interface FiberInfo {
+  readonly id: number;
+  readonly name: string;
+  readonly state: FiberState;
+  /** Milliseconds since it was created. */
+  readonly age: number;
+  /** The import it waits at. */
+  readonly import: string | null;
+  /** The id of the fiber it waits for, as far as that can be seen. */
+  readonly waitsFor: number | null;
+  readonly frameBytes: number;
+  readonly stack: readonly string[] | null;
+}
+
+/** What happened. `slow`: a wait has lasted longer than `slowAfter`. */
+export interface FiberEvent {
+  readonly type: 'spawn' | 'suspend' | 'resume' | 'end' | 'trap' | 'slow' | 'poison';
+  readonly fiber: Fiber;
+  /** At `suspend`, `resume` and `slow`: the import. */
+  readonly import?: string | undefined;
+  /** At `end`, if the fiber failed, and at `trap` and `poison`. */
+  readonly error?: unknown;
+}
+
+/** One WebAssembly instance whose calls run as fibers. */
+// The default for E is what makes `Guest` alone mean any guest.
+export interface Guest<E = UntypedExports> {
+  /** The exports; every function runs as a fiber and returns a promise. */
+  readonly exports: FiberExports<E>;
+  /** The exported functions without a fiber: at once, from anywhere, and without waiting (`SUSPEND_IN_SYNC_CALL`). */
+  readonly sync: SyncExports<E>;
+  readonly instance: WebAssembly.Instance;
+  readonly module: WebAssembly.Module;
+  /** The guest's memory, exported or imported. */
+  readonly memory: WebAssembly.Memory;
+  readonly backend: BackendKind;
+  /** The fibers that have not ended, oldest first. */
+  readonly fibers: readonly Fiber[];
+  /**
+   * Calls an export as a fiber and gives its handle.
+   *
+   * @throws FiberError `NO_SUCH_EXPORT`, `INVALID_OPTION`, `MAX_FIBERS`, `DISPOSED`, `GUEST_POISONED`
+   * @example
+   * const fiber = guest.spawn('run', [3], { name: 'job 3', timeout: 500 });
+   * const value = await fiber.result;
+   */
+  spawn<K extends keyof E & string>(name: K, args?: Parameters_<E[K]>, options?: SpawnOptions): Fiber<Result<E[K]>>;
+  /** The promise-returning form of a raw guest function, such as one read from a table; the same one each time. */
+  wrap<A extends unknown[], R>(fn: (...args: A) => R): (...args: A) => Promise<Awaited<R>>;
+  /** Every live fiber, for people and logs. */
+  dump(): FiberInfo[];
+  /** Cancels every fiber and refuses new ones. Resolves when the last has ended. */
+  dispose(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+export type { BackendKind, FiberError, GuestFunction };

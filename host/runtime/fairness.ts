@@ -1,0 +1,61 @@
+/**
+ * A loop over settled promises never leaves the microtask queue, and starves timers and everybody else. Therefore
+ * resumes are counted, and when they have gone on for a slice without a turn of the event loop, the next one waits for
+ * one. Later resumes queue behind it, so that the order of arrival is kept.
+ *
+ * The count is shared by all guests, as the event loop is. Reading the clock costs as much as a switch, so it is read
+ * every few resumes only: the fewer, the longer they take.
+ */
+
+/** Milliseconds that resumes may follow each other without a turn of the event loop. */
+const SLICE = 8;
+const MOST_RESUMES = 256;
+/** Not fewer, since the clock cannot tell long resumes from rare ones. */
+const LEAST_RESUMES = 16;
+
+let interval = MOST_RESUMES;
+let count = 0;
+let sliceStart = 0;
+let waiting = 0;
+
+/** Must this resume wait for a turn of the event loop? */
+export function mustYield(): boolean {
+  if (waiting > 0) return true;
+  if (++count < interval) return false;
+  count = 0;
+  const elapsed = performance.now() - sliceStart;
+  interval = elapsed > SLICE ? Math.max(LEAST_RESUMES, interval >> 1) : Math.min(MOST_RESUMES, interval << 1);
+  if (elapsed <= SLICE) return false;
+  sliceStart = performance.now();
+  return true;
+}
+
+/** Runs the resume after a turn of the event loop, behind all others that wait for one, in its own async context. */
+export function afterTurn(resume: () => void): void {
+  waiting++;
+  hop(() => {
+    waiting--;
+    resume();
+  });
+}
+
+interface Scheduling {
+  readonly setImmediate?: (task: () => void) => unknown;
+  readonly scheduler?: { readonly yield?: () => Promise<void> };
+}
+
+function hop(task: () => void): void {
+  const { setImmediate, scheduler } = globalThis as Scheduling;
+  // Node's immediates and promise reactions keep the async context, a MessageChannel does not.
+  if (setImmediate !== undefined) setImmediate(task);
+  else if (scheduler?.yield !== undefined) void scheduler.yield().then(task);
+  else if (typeof MessageChannel === 'function') {
+    // One channel per hop, closed at once: an idle port would keep the process alive.
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = () => {
+      port1.close();
+      task();
+    };
+    port2.postMessage(null);
+  } else setTimeout(task);
+}

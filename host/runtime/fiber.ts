@@ -1,0 +1,210 @@
+/**
+ * One fiber: its state, its wait and its end. It decides nothing about other fibers; the guest (guest.ts) does.
+ *
+ *   created -> running <-> suspended
+ *      |          |             |
+ *      +--------> done <--------+   (a fiber is resumed to be cancelled, and dropped only with a poisoned guest)
+ *
+ * Invariants:
+ * - A wait has one waiter. Whoever ends the wait first (the promise, `cancel`, the timeout) takes the waiter; what comes
+ *   later finds it empty. So a stale promise can never resume a later wait.
+ * - A cancellation is delivered once: at the current wait, or at the next. Whatever the guest does with it, the result
+ *   rejects with it.
+ */
+import { FiberError } from '../errors.ts';
+import type { GuestFunction, Site, Task } from '../backends/backend.ts';
+import { ignore, listen } from '../backends/thenable.ts';
+import type { Fiber, FiberState, Guest, SpawnOptions } from './api.ts';
+import { subscribe, unsubscribe } from './signals.ts';
+import { NO_REGION } from './shadow-stack.ts';
+import type { Turn } from './turns.ts';
+
+/** What a fiber asks of its guest. */
+export interface FiberOwner {
+  readonly publicGuest: Guest;
+  /** A wait has ended. */
+  arrive(waiter: Waiter, failed: boolean, value: unknown): void;
+  /** A suspended fiber that is to be resumed with its cancellation. */
+  interrupt(fiber: RunnableFiber): void;
+  /** A fiber that was cancelled before it ran. */
+  drop(fiber: RunnableFiber): void;
+  frameBytes(fiber: RunnableFiber): number;
+  /** Has it not got its turn yet? */
+  isQueued(fiber: RunnableFiber): boolean;
+}
+
+/** Callbacks made once per fiber and used for wait after wait: making closures at each would cost as much as the switch. */
+export class Waiter {
+  fiber: RunnableFiber | null;
+  readonly onValue: (value: unknown) => void;
+  readonly onError: (error: unknown) => void;
+
+  constructor(fiber: RunnableFiber) {
+    this.fiber = fiber;
+    this.onValue = (value) => this.fiber?.owner.arrive(this, false, value);
+    this.onError = (error) => this.fiber?.owner.arrive(this, true, error);
+  }
+}
+
+export class RunnableFiber implements Task, Fiber {
+  readonly owner: FiberOwner;
+  readonly id: number;
+  readonly name: string;
+  readonly entry: GuestFunction;
+  readonly args: readonly unknown[];
+  readonly onMainStack: boolean;
+  readonly result: Promise<unknown>;
+  readonly created: number;
+  state: FiberState = 'created';
+
+  // What the backend and the shadow stack keep here (see Task).
+  site: Site | null = null;
+  failed = false;
+  value: unknown = undefined;
+  unwound: unknown = null;
+  pointer = 0;
+  region: number = NO_REGION;
+
+  // The list of live fibers.
+  previous: RunnableFiber | null = null;
+  next: RunnableFiber | null = null;
+
+  /** The fiber whose result this one waits for. */
+  waitsFor: RunnableFiber | null = null;
+  waitingSince = 0;
+  reportedSlow = false;
+  /** The guest's frames at the wait, in debug mode. */
+  stack: readonly string[] | null = null;
+  /** Why the fiber is to end before its time. */
+  cancellation: FiberError | null = null;
+  /** The guest has not seen the cancellation yet. */
+  cancelPending = false;
+  /** What `onReject` made of an error, to recognise it when the guest lets it pass. */
+  replaced: { readonly thrown: unknown; readonly error: unknown } | null = null;
+  turn: Turn | null = null;
+  /** Runs something in the async context of the fiber's creation. Only for fibers with a handle. */
+  gate: ((run: () => void) => void) | null = null;
+
+  #resolve!: (value: unknown) => void; // Assigned by the promise's executor, which runs in the constructor.
+  #reject!: (error: unknown) => void; // As above.
+  #waiter: Waiter | null = null;
+  #controller: AbortController | null = null;
+  #timer: ReturnType<typeof setTimeout> | undefined = undefined;
+  #outerSignal: AbortSignal | null = null;
+  readonly #onOuterAbort = (reason: unknown): void => void this.cancel(reason);
+
+  constructor(
+    owner: FiberOwner,
+    id: number,
+    name: string,
+    entry: GuestFunction,
+    args: readonly unknown[],
+    onMainStack: boolean,
+    created: number,
+  ) {
+    this.owner = owner;
+    this.id = id;
+    this.name = name;
+    this.entry = entry;
+    this.args = args;
+    this.onMainStack = onMainStack;
+    this.created = created;
+    this.result = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+  }
+
+  get guest(): Guest {
+    return this.owner.publicGuest;
+  }
+
+  get waitingOn(): string | Fiber | null {
+    return this.state === 'suspended' ? (this.waitsFor ?? this.site?.name ?? null) : null;
+  }
+
+  get frameBytes(): number {
+    return this.owner.frameBytes(this);
+  }
+
+  get signal(): AbortSignal {
+    if (this.#controller === null) {
+      this.#controller = new AbortController();
+      if (this.cancellation !== null) this.#controller.abort(this.cancellation);
+    }
+    return this.#controller.signal;
+  }
+
+  cancel(reason?: unknown): boolean {
+    return this.end(new FiberError('CANCELLED', `The fiber ${this.label} was cancelled.`, { cause: reason }));
+  }
+
+  /** Number and name, for messages. */
+  get label(): string {
+    return `#${this.id} (${this.name})`;
+  }
+
+  /** Applies the options that need a handle. */
+  configure({ signal, timeout }: SpawnOptions): void {
+    if (timeout !== undefined) {
+      this.#timer = setTimeout(() => {
+        this.end(new FiberError('TIMEOUT', `The fiber ${this.label} did not end within ${timeout} ms.`));
+      }, timeout);
+    }
+    if (signal === undefined) return;
+    if (signal.aborted) this.cancel(signal.reason);
+    else {
+      this.#outerSignal = signal;
+      subscribe(signal, this.#onOuterAbort);
+    }
+  }
+
+  /** Ends the fiber before its time with this error. */
+  end(error: FiberError): boolean {
+    if (this.state === 'done' || this.cancellation !== null) return false;
+    this.cancellation = error;
+    this.cancelPending = true;
+    // Whoever ends a fiber knows why it failed.
+    ignore(this.result);
+    this.#controller?.abort(error);
+    // An abort listener may have done anything, hence the state is read only now.
+    if (this.state === 'created') this.owner.drop(this);
+    else if (this.state === 'suspended') {
+      this.abandonWait();
+      this.owner.interrupt(this);
+    }
+    return true;
+  }
+
+  /** The cancellation, to be thrown in the guest now. */
+  takeCancellation(): FiberError | null {
+    if (!this.cancelPending) return null;
+    this.cancelPending = false;
+    return this.cancellation;
+  }
+
+  /** Begins to wait. */
+  listen(promise: PromiseLike<unknown>): void {
+    const waiter = (this.#waiter ??= new Waiter(this));
+    listen(promise, waiter.onValue, waiter.onError);
+  }
+
+  /** Whatever the promise of the current wait brings is of no interest any more. */
+  abandonWait(): void {
+    if (this.#waiter !== null) this.#waiter.fiber = null;
+    this.#waiter = null;
+  }
+
+  /** The fiber has ended: settles the result and lets go of everything. */
+  settle(failed: boolean, value: unknown): void {
+    this.state = 'done';
+    this.abandonWait();
+    if (this.#timer !== undefined) clearTimeout(this.#timer);
+    if (this.#outerSignal !== null) unsubscribe(this.#outerSignal, this.#onOuterAbort);
+    this.site = this.waitsFor = this.stack = this.replaced = null;
+    this.value = undefined;
+    if (this.cancellation !== null) this.#reject(this.cancellation);
+    else if (failed) this.#reject(value);
+    else this.#resolve(value);
+  }
+}

@@ -1,0 +1,447 @@
+/**
+ * One instance whose calls run as fibers: starts, resumes and ends them, and decides who may run.
+ *
+ * Invariants:
+ * - Guest code of a fiber begins and continues only when no frame of this guest is on the native stack; what cannot run
+ *   now runs in a microtask of its own, in the async context of whoever asked for it.
+ * - Every live fiber is in the list, and every way out of a fiber goes through `ended`.
+ */
+import { AsyncifyBackend } from '../backends/asyncify.ts';
+import type { BackendHooks, BackendKind, GuestFunction, Site, Task } from '../backends/backend.ts';
+import { currentBackend, currentTask } from '../backends/current.ts';
+import { FiberError } from '../errors.ts';
+import { guestFrames, isStackOverflow } from '../trace.ts';
+import type { Fiber, FiberEvent, FiberInfo, Guest, SpawnOptions } from './api.ts';
+import { afterTurn, mustYield } from './fairness.ts';
+import { type FiberOwner, RunnableFiber, type Waiter } from './fiber.ts';
+import { SECTION } from './metadata.ts';
+import { type CheckedOptions, checkSpawnOptions } from './options.ts';
+import { fiberOf, findCycle, markResult } from './promises.ts';
+import { subscribe, unsubscribe } from './signals.ts';
+import { SlowWatch } from './slow.ts';
+import { Turn, Turns } from './turns.ts';
+
+/** Exports that expect the whole of the guest's own stack. */
+const MAIN_EXPORTS: readonly string[] = ['_start', '_initialize', '__wasm_call_ctors'];
+/** Exports that belong to the switching, not to the guest. */
+const INTERNAL = /^(?:asyncify_|__fibers_|wasm-fibers\.)/;
+
+/** Errors after which the guest was left in the middle of something. */
+const ABRUPT: readonly string[] = [
+  'STACK_OVERFLOW',
+  'SHADOW_STACK_OVERFLOW',
+  'DEPTH_LIMIT',
+  'UNINSTRUMENTED_FRAME',
+  'CORRUPT_FRAMES',
+];
+
+type AnyFunction = (...args: unknown[]) => unknown;
+
+export class GuestRuntime implements FiberOwner, BackendHooks {
+  readonly exports: Record<string, unknown> = Object.create(null);
+  readonly sync: Record<string, AnyFunction> = Object.create(null);
+  readonly module: WebAssembly.Module;
+  readonly #options: CheckedOptions;
+  readonly #backend: AsyncifyBackend;
+  readonly #emit: ((event: FiberEvent) => void) | null;
+  readonly #slow: SlowWatch | null;
+  readonly #turns: Turns | null;
+  readonly #raw = new Map<string, GuestFunction>();
+  readonly #wrapped = new WeakMap<GuestFunction, AnyFunction>();
+  #instance: WebAssembly.Instance | null = null;
+  #memory: WebAssembly.Memory | null = null;
+  #first: RunnableFiber | null = null;
+  #last: RunnableFiber | null = null;
+  #live = 0;
+  #nextId = 1;
+  /** Why no fiber may run any more. */
+  #closed: FiberError | null = null;
+  #poison: FiberError | null = null;
+  #whenEmpty: (() => void) | null = null;
+  #disposing: Promise<void> | null = null;
+  readonly #onAbort = (): void => void this.dispose();
+
+  constructor(module: WebAssembly.Module, options: CheckedOptions) {
+    this.module = module;
+    this.#options = options;
+    this.#backend = new AsyncifyBackend(this);
+    this.#turns = options.exclusive ? new Turns() : null;
+    const { onEvent } = options;
+    this.#emit = onEvent === undefined ? null : (event) => onEvent(event);
+    this.#slow = onEvent === undefined ? null : new SlowWatch(options.slowAfter, () => this.#first, onEvent);
+  }
+
+  /** The backend, for whoever builds the guest. */
+  get switching(): AsyncifyBackend {
+    return this.#backend;
+  }
+
+  /** The instance exists: makes its exports callable. */
+  attach(instance: WebAssembly.Instance, memory: WebAssembly.Memory | null): void {
+    this.#instance = instance;
+    this.#memory = memory;
+    for (const { name } of WebAssembly.Module.exports(this.module)) {
+      if (INTERNAL.test(name)) continue;
+      const value = instance.exports[name];
+      if (typeof value !== 'function') {
+        this.exports[name] = value;
+        continue;
+      }
+      const fn = value as GuestFunction;
+      const main = MAIN_EXPORTS.includes(name);
+      this.#raw.set(name, fn);
+      this.exports[name] = (...args: unknown[]) => this.#call(fn, name, args, main);
+      this.sync[name] = (...args) => this.callSync(fn, args);
+    }
+    Object.freeze(this.exports);
+    Object.freeze(this.sync);
+    if (this.#options.signal !== undefined) subscribe(this.#options.signal, this.#onAbort);
+  }
+
+  /** Runs the start function, which the instrumenter turned into an export, as the first fiber. */
+  async runStart(): Promise<void> {
+    const start = this.instance.exports[`${SECTION}.start`];
+    if (typeof start === 'function') await this.#call(start as GuestFunction, 'start', [], true);
+  }
+
+  get publicGuest(): Guest {
+    // instantiate() hands this very object out as a Guest; the exports' types are the caller's.
+    return this as unknown as Guest;
+  }
+
+  get instance(): WebAssembly.Instance {
+    // `attach` runs before anybody can hold the guest.
+    return this.#instance!;
+  }
+
+  get memory(): WebAssembly.Memory {
+    if (this.#memory === null)
+      throw new FiberError('NO_SUCH_EXPORT', 'The guest has no memory: it neither exports nor imports one.');
+    return this.#memory;
+  }
+
+  get backend(): BackendKind {
+    return this.#backend.kind;
+  }
+
+  get fibers(): readonly Fiber[] {
+    const fibers: RunnableFiber[] = [];
+    for (let each = this.#first; each !== null; each = each.next) fibers.push(each);
+    return fibers;
+  }
+
+  spawn(name: string, args: readonly unknown[] = [], options: SpawnOptions = {}): Fiber {
+    const fn = this.#raw.get(name);
+    if (fn === undefined) {
+      throw new FiberError(
+        'NO_SUCH_EXPORT',
+        `The guest exports no function ${name}. It has: ${[...this.#raw.keys()].join(', ') || 'none'}.`,
+      );
+    }
+    checkSpawnOptions(options);
+    return this.#launch(fn, options.name ?? name, [...args], MAIN_EXPORTS.includes(name), options);
+  }
+
+  wrap(fn: AnyFunction): AnyFunction {
+    let wrapped = this.#wrapped.get(fn);
+    if (wrapped === undefined) {
+      wrapped = (...args) => this.#call(fn, fn.name ? `function ${fn.name}` : 'function', args, false);
+      this.#wrapped.set(fn, wrapped);
+    }
+    return wrapped;
+  }
+
+  dump(): FiberInfo[] {
+    const now = Date.now();
+    return this.fibers.map((each) => {
+      const fiber = each as RunnableFiber;
+      return {
+        id: fiber.id,
+        name: fiber.name,
+        state: fiber.state,
+        age: now - fiber.created,
+        import: fiber.site?.name ?? null,
+        waitsFor: fiber.waitsFor?.id ?? null,
+        frameBytes: fiber.frameBytes,
+        stack: fiber.stack,
+      };
+    });
+  }
+
+  dispose(): Promise<void> {
+    return (this.#disposing ??= new Promise((resolve) => {
+      const disposed = new FiberError('DISPOSED', 'The guest was disposed of. Instantiate it again to call it.');
+      this.#closed ??= disposed;
+      this.#whenEmpty = resolve;
+      if (this.#options.signal !== undefined) unsubscribe(this.#options.signal, this.#onAbort);
+      for (const fiber of this.fibers) fiber.cancel(disposed);
+      if (this.#live === 0) resolve();
+    }));
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.dispose();
+  }
+
+  callSync(fn: GuestFunction, args: readonly unknown[]): unknown {
+    if (this.#closed !== null) throw this.#closed;
+    try {
+      return this.#backend.callSync(fn, args);
+    } catch (error) {
+      const failure = explain(error);
+      if (this.#options.onTrap === 'poison' && isAbrupt(failure)) this.#poisonWith(failure, null);
+      throw failure;
+    }
+  }
+
+  canSuspend(): boolean {
+    return this.#closed === null && this.#backend.canSuspend();
+  }
+
+  #call(fn: GuestFunction, name: string, args: readonly unknown[], main: boolean): Promise<unknown> {
+    try {
+      return this.#launch(fn, name, args, main, null).result;
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  #launch(
+    fn: GuestFunction,
+    name: string,
+    args: readonly unknown[],
+    main: boolean,
+    options: SpawnOptions | null,
+  ): RunnableFiber {
+    if (this.#closed !== null) throw this.#closed;
+    if (this.#live >= this.#options.maxFibers) {
+      throw new FiberError(
+        'MAX_FIBERS',
+        `The guest has ${this.#live} live fibers, as many as the option maxFibers allows. Wait for some to end, or raise it.`,
+      );
+    }
+    const fiber = new RunnableFiber(this, this.#nextId++, name, fn, args, main, Date.now());
+    markResult(fiber);
+    this.#link(fiber);
+    this.#emit?.({ type: 'spawn', fiber });
+    let mine = true;
+    if (this.#turns !== null) {
+      const parent = options?.parent ?? currentTask;
+      const inherited = parent instanceof RunnableFiber && parent.owner === this ? parent.turn : null;
+      fiber.turn = inherited ?? new Turn();
+      // The reaction keeps the async context of whoever asks for the fiber now.
+      mine = this.#turns.enter(fiber.turn, () => {
+        let open = (): void => undefined;
+        void new Promise<void>((resolve) => (open = resolve)).then(() => this.#begin(fiber));
+        return open;
+      });
+    }
+    if (options !== null) {
+      let open: (run: () => void) => void = () => undefined;
+      void new Promise<() => void>((resolve) => (open = resolve)).then((run) => run());
+      fiber.gate = open;
+      fiber.configure(options);
+    }
+    if (mine) {
+      if (this.#backend.busy) void Promise.resolve().then(() => this.#begin(fiber));
+      else this.#begin(fiber);
+    }
+    return fiber;
+  }
+
+  #begin(fiber: RunnableFiber): void {
+    if (fiber.state !== 'created') return;
+    if (this.#backend.busy) {
+      // Only where somebody runs microtasks from inside of guest code.
+      void Promise.resolve().then(() => this.#begin(fiber));
+      return;
+    }
+    fiber.state = 'running';
+    try {
+      this.#backend.start(fiber);
+    } catch (error) {
+      // There was no stack to run it on; no guest code has run.
+      this.ended(fiber, true, error);
+    }
+  }
+
+  // What fibers ask for (FiberOwner).
+
+  arrive(waiter: Waiter, failed: boolean, value: unknown): void {
+    const fiber = waiter.fiber;
+    if (fiber === null) return;
+    if (!mustYield()) this.#deliver(fiber, failed, value);
+    else {
+      afterTurn(() => {
+        if (waiter.fiber === fiber) this.#deliver(fiber, failed, value);
+      });
+    }
+  }
+
+  interrupt(fiber: RunnableFiber): void {
+    const run = (): void => {
+      const cancellation = fiber.takeCancellation();
+      if (cancellation !== null) this.#deliver(fiber, true, cancellation);
+    };
+    if (fiber.gate === null) queueMicrotask(run);
+    else fiber.gate(run);
+  }
+
+  drop(fiber: RunnableFiber): void {
+    this.ended(fiber, true, fiber.cancellation);
+  }
+
+  frameBytes(fiber: RunnableFiber): number {
+    return this.#backend.bytesHeld(fiber);
+  }
+
+  isQueued(fiber: RunnableFiber): boolean {
+    return fiber.state === 'created' && fiber.turn !== null && this.#turns?.current !== fiber.turn;
+  }
+
+  #deliver(fiber: RunnableFiber, failed: boolean, value: unknown): void {
+    if (fiber.state !== 'suspended') return;
+    if (this.#backend.busy) {
+      void Promise.resolve().then(() => this.#deliver(fiber, failed, value));
+      return;
+    }
+    fiber.failed = failed;
+    fiber.value = value;
+    fiber.state = 'running';
+    this.#emit?.({ type: 'resume', fiber, import: fiber.site?.name });
+    this.#backend.resume(fiber);
+  }
+
+  // What the backend tells (BackendHooks). It knows tasks only; every task of this guest is a fiber made above.
+
+  wait(task: Task, site: Site, promise: PromiseLike<unknown>): void {
+    const fiber = task as RunnableFiber;
+    const cancellation = fiber.takeCancellation();
+    if (cancellation !== null) throw cancellation;
+    if (this.#closed !== null) throw this.#closed;
+    const target = fiberOf(promise);
+    if (target !== null) {
+      const cycle = findCycle(fiber, target);
+      if (cycle !== null) {
+        const names = [...cycle, fiber].map((each) => each.label).join(' waits for ');
+        throw new FiberError(
+          'DEADLOCK',
+          `${site.name} would wait for ever: ${names}. Do not return the result of a fiber that needs this one to go on.`,
+        );
+      }
+    }
+    fiber.waitsFor = target;
+    fiber.site = site;
+    if (this.#options.debug) fiber.stack = guestFrames(new Error('').stack);
+    fiber.listen(promise);
+  }
+
+  suspended(task: Task): void {
+    const fiber = task as RunnableFiber;
+    fiber.state = 'suspended';
+    if (this.#emit === null) return;
+    this.#slow?.begin(fiber);
+    this.#emit({ type: 'suspend', fiber, import: fiber.site?.name });
+  }
+
+  arrived(task: Task): unknown {
+    const fiber = task as RunnableFiber;
+    const { failed, value } = fiber;
+    fiber.site = fiber.waitsFor = fiber.stack = null;
+    fiber.value = undefined;
+    if (!failed) return value;
+    const replacement = this.#options.onReject?.(value, this.publicGuest);
+    if (replacement === undefined) throw value;
+    if (typeof WebAssembly.Exception === 'function' && replacement instanceof WebAssembly.Exception) {
+      fiber.replaced = { thrown: replacement, error: value };
+      throw replacement;
+    }
+    return replacement;
+  }
+
+  ended(task: Task, failed: boolean, value: unknown): void {
+    const fiber = task as RunnableFiber;
+    const error = failed ? explain(value === fiber.replaced?.thrown ? fiber.replaced?.error : value) : value;
+    this.#unlink(fiber);
+    fiber.settle(failed, error);
+    if (failed && isAbrupt(error)) {
+      this.#emit?.({ type: 'trap', fiber, error });
+      if (this.#options.onTrap === 'poison') this.#poisonWith(error, fiber);
+    }
+    this.#emit?.(failed ? { type: 'end', fiber, error } : { type: 'end', fiber });
+    if (fiber.turn !== null) this.#turns?.leave(fiber.turn);
+    if (this.#live === 0) this.#whenEmpty?.();
+  }
+
+  /** Ends every other fiber without running it, and refuses all that comes. */
+  #poisonWith(cause: unknown, culprit: RunnableFiber | null): void {
+    if (this.#poison !== null) return;
+    const by = culprit === null ? 'a sync call' : `the fiber ${culprit.label}`;
+    const poison = new FiberError(
+      'GUEST_POISONED',
+      `The guest cannot be used any more: ${by} trapped in it, and onTrap is 'poison'. Instantiate it again.`,
+      { cause },
+    );
+    this.#poison = this.#closed = poison;
+    for (const each of this.fibers) {
+      const fiber = each as RunnableFiber;
+      if (fiber.state === 'running') continue;
+      this.#backend.abandon(fiber);
+      this.ended(fiber, true, poison);
+      this.#emit?.({ type: 'poison', fiber, error: poison });
+    }
+  }
+
+  #link(fiber: RunnableFiber): void {
+    fiber.previous = this.#last;
+    if (this.#last === null) this.#first = fiber;
+    else this.#last.next = fiber;
+    this.#last = fiber;
+    this.#live++;
+  }
+
+  #unlink(fiber: RunnableFiber): void {
+    const { previous, next } = fiber;
+    if (previous === null) this.#first = next;
+    else previous.next = next;
+    if (next === null) this.#last = previous;
+    else next.previous = previous;
+    fiber.previous = fiber.next = null;
+    this.#live--;
+  }
+}
+
+/** What the engine says in its own words and we can say better. */
+function explain(error: unknown): unknown {
+  return isStackOverflow(error)
+    ? new FiberError(
+        'STACK_OVERFLOW',
+        "The guest recursed until the engine's call stack was full. The fiber has ended; recurse less deeply, or give the engine more stack.",
+        { cause: error },
+      )
+    : error;
+}
+
+function isAbrupt(error: unknown): boolean {
+  return error instanceof WebAssembly.RuntimeError || (error instanceof FiberError && ABRUPT.includes(error.code));
+}
+
+/**
+ * The fiber whose guest code called the host function that asks. Right until the function's first `await`, and right
+ * again in what the guest calls after every resume: capture it there.
+ *
+ * @returns `null` in a plain callback, such as a timer
+ * @example
+ * const imports = { env: { log: (code: number) => console.log(currentFiber()?.name, code) } };
+ */
+export function currentFiber(): Fiber | null {
+  return currentTask as RunnableFiber | null;
+}
+
+/**
+ * Could the host function that asks return a promise, and would its fiber wait for it? False outside of a fiber, in a
+ * `sync` call, behind another host function, in a catch body, and in imports that are not suspending.
+ */
+export function canSuspend(): boolean {
+  return currentTask !== null && currentBackend?.canSuspend() === true;
+}

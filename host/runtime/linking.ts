@@ -1,0 +1,67 @@
+/**
+ * Between the embedder's imports and the engine: says what is missing, by name and type, before the engine says it in
+ * its own words, and lets the backend wrap every function.
+ */
+import { FiberError } from '../errors.ts';
+import type { Backend, HostFunction } from '../backends/backend.ts';
+import type { ImportValue, Imports } from './api.ts';
+import { type ImportSignature, type Metadata, SECTION } from './metadata.ts';
+
+/** @throws FiberError `MISSING_IMPORTS` that names every one */
+export function linkImports(
+  module: WebAssembly.Module,
+  imports: Imports,
+  metadata: Metadata | null,
+  backend: Backend,
+): Record<string, Record<string, WebAssembly.ImportValue>> {
+  const signatures = new Map(metadata?.imports.map((each) => [`${each.module}.${each.name}`, each]));
+  const linked: Record<string, Record<string, WebAssembly.ImportValue>> = Object.create(null);
+  const missing: string[] = [];
+  for (const { module: from, name, kind } of WebAssembly.Module.imports(module)) {
+    if (from === SECTION && metadata !== null) continue;
+    const path = `${from}.${name}`;
+    const signature = signatures.get(path);
+    const value = own(imports, from)?.[name];
+    if (value === undefined || (kind === 'function' && typeof value !== 'function')) {
+      missing.push(
+        `${path} (${kind}${signature === undefined ? '' : ` ${describe(signature)}`}${value === undefined ? '' : `, given ${typeof value}`})`,
+      );
+      continue;
+    }
+    const target = (linked[from] ??= Object.create(null) as Record<string, WebAssembly.ImportValue>);
+    target[name] =
+      kind === 'function'
+        ? backend.link(
+            {
+              name: path,
+              suspending: signature?.suspending ?? false,
+              placeholder: signature && placeholder(signature),
+            },
+            // Checked above.
+            value as HostFunction,
+          )
+        : (value as WebAssembly.ImportValue);
+  }
+  if (missing.length > 0) {
+    throw new FiberError(
+      'MISSING_IMPORTS',
+      `The module imports what was not given: ${missing.join(', ')}. Pass them as the second argument of instantiate: { module: { name: value } }.`,
+    );
+  }
+  return linked;
+}
+
+function own(imports: Imports, module: string): Record<string, ImportValue> | undefined {
+  return Object.hasOwn(imports, module) ? imports[module] : undefined;
+}
+
+/** `(i32, f64) -> i64` */
+export function describe({ params, results }: ImportSignature): string {
+  return `(${params.join(', ')}) -> ${results.length === 1 ? results[0] : `(${results.join(', ')})`}`;
+}
+
+/** A result of the right type for the engine to convert while the stack unwinds; Asyncify never looks at it. */
+function placeholder({ results }: ImportSignature): unknown {
+  const values = results.map((type) => (type === 'i64' ? 0n : type === 'funcref' || type === 'externref' ? null : 0));
+  return values.length > 1 ? values : values[0];
+}

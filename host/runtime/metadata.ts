@@ -1,0 +1,138 @@
+/**
+ * The custom section `wasm-fibers`: how an instrumented module says what it is. The instrumenter writes it as UTF-8
+ * JSON, the host reads it before instantiation. A module is hostile input: every value is checked here, once, and the
+ * rest of the host trusts the result. A lie that passes these checks harms only the guest that tells it.
+ */
+import { FiberError } from '../errors.ts';
+
+/** Name of the custom section, and of the module that instrumented guests import their switching hooks from. */
+export const SECTION = 'wasm-fibers';
+export const FORMAT_VERSION = 1;
+
+/** A longer section is refused unread: 16 MiB hold a hundred thousand imports. */
+const MAX_SECTION_BYTES = 1 << 24;
+
+export type ValueType = 'i32' | 'i64' | 'f32' | 'f64' | 'v128' | 'funcref' | 'externref';
+
+export interface ImportSignature {
+  readonly module: string;
+  readonly name: string;
+  readonly params: readonly ValueType[];
+  readonly results: readonly ValueType[];
+  /** May this import return a promise? */
+  readonly suspending: boolean;
+}
+
+export interface Metadata {
+  readonly version: number;
+  readonly target: 'asyncify';
+  /** SHA-256 of the module before instrumentation, in hexadecimal. */
+  readonly source: string;
+  /** Every function import of the source module, in its order. */
+  readonly imports: readonly ImportSignature[];
+  /** Bytes that the largest frame takes in the window. */
+  readonly largestFrame: number;
+  /** The guest's shadow stack; `low` is the lowest address that it may reach, as far as the instrumenter could tell. */
+  readonly stack: null | { readonly kind: 'llvm'; readonly low: number } | { readonly kind: 'assemblyscript' };
+  /** Where memory for shadow stacks comes from: exports of the guest, or `memory.grow` by the host. */
+  readonly allocator:
+    | null
+    | { readonly kind: 'exports'; readonly alloc: string; readonly free: string }
+    | { readonly kind: 'grow' };
+  /** The start function has become the export `wasm-fibers.start`. */
+  readonly start: boolean;
+  /** The guest counts the catch bodies that it is in. */
+  readonly catchDepth: boolean;
+  /** Exported mutable globals of which each fiber has its own value. */
+  readonly globals: readonly string[];
+  /** How the module was instrumented; for people. */
+  readonly options: Readonly<Record<string, unknown>>;
+}
+
+/**
+ * Reads the section of a module.
+ *
+ * @returns the metadata, or `null` if the module was not instrumented
+ * @throws FiberError `BAD_METADATA` if the section is malformed or of a version that this package does not know
+ */
+export function readMetadata(module: WebAssembly.Module): Metadata | null {
+  const [section] = WebAssembly.Module.customSections(module, SECTION);
+  return section === undefined ? null : parseMetadata(new Uint8Array(section));
+}
+
+/** The same for the bytes of the section. */
+export function parseMetadata(bytes: Uint8Array): Metadata {
+  let value: unknown;
+  try {
+    if (bytes.length > MAX_SECTION_BYTES) throw new Error('too long');
+    value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+  } catch (cause) {
+    throw bad('it is not UTF-8 JSON', cause);
+  }
+  if (!isRecord(value)) throw bad('it is not an object');
+  if (value['version'] !== FORMAT_VERSION) {
+    throw bad(`its format version is ${String(value['version'])}, this package reads ${FORMAT_VERSION}`);
+  }
+  const valid =
+    value['target'] === 'asyncify' &&
+    typeof value['source'] === 'string' &&
+    isUint32(value['largestFrame']) &&
+    typeof value['start'] === 'boolean' &&
+    typeof value['catchDepth'] === 'boolean' &&
+    isRecord(value['options']) &&
+    isArrayOf(value['globals'], isString) &&
+    isArrayOf(value['imports'], isImport) &&
+    (value['stack'] === null || isStack(value['stack'])) &&
+    (value['allocator'] === null || isAllocator(value['allocator']));
+  if (!valid) throw bad('a field is missing or of the wrong type');
+  // Every field was checked above; the compiler cannot follow a conjunction of guards over an index signature.
+  return value as unknown as Metadata;
+}
+
+function bad(reason: string, cause?: unknown): FiberError {
+  return new FiberError(
+    'BAD_METADATA',
+    `The custom section "${SECTION}" cannot be used: ${reason}. Instrument the original module again with this version of wasm-fibers.`,
+    { cause },
+  );
+}
+
+function isImport(value: unknown): boolean {
+  return (
+    isRecord(value) &&
+    isString(value['module']) &&
+    isString(value['name']) &&
+    isArrayOf(value['params'], isString) &&
+    isArrayOf(value['results'], isString) &&
+    typeof value['suspending'] === 'boolean'
+  );
+}
+
+function isStack(value: unknown): boolean {
+  return (
+    isRecord(value) && (value['kind'] === 'assemblyscript' || (value['kind'] === 'llvm' && isUint32(value['low'])))
+  );
+}
+
+function isAllocator(value: unknown): boolean {
+  return (
+    isRecord(value) &&
+    (value['kind'] === 'grow' || (value['kind'] === 'exports' && isString(value['alloc']) && isString(value['free'])))
+  );
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function isArrayOf(value: unknown, item: (value: unknown) => boolean): boolean {
+  return Array.isArray(value) && value.every(item);
+}
+
+function isString(value: unknown): boolean {
+  return typeof value === 'string';
+}
+
+function isUint32(value: unknown): boolean {
+  return typeof value === 'number' && value >>> 0 === value;
+}

@@ -1,0 +1,58 @@
+/** Checks of what embedders pass, so that a typing error is reported where it was made and not as a trap much later. */
+import { FiberError } from '../errors.ts';
+import type { GuestOptions, SpawnOptions } from './api.ts';
+
+export interface CheckedOptions extends GuestOptions {
+  readonly maxFibers: number;
+  readonly stackSize: number;
+  readonly windowSize: number;
+  readonly slowAfter: number;
+}
+
+/** The greatest delay that timers of the platform accept. */
+const LONGEST_TIMEOUT = 2 ** 31 - 1;
+
+/** @throws FiberError `INVALID_OPTION`, `BACKEND_UNAVAILABLE` */
+export function checkOptions(options: GuestOptions): CheckedOptions {
+  const { backend = 'auto', onTrap = 'continue' } = options;
+  if (backend === 'jspi') {
+    throw new FiberError(
+      'BACKEND_UNAVAILABLE',
+      'This version of wasm-fibers has no JSPI backend. Leave the option backend out, or set it to "asyncify".',
+    );
+  }
+  oneOf('backend', backend, ['auto', 'asyncify']);
+  oneOf('onTrap', onTrap, ['continue', 'poison']);
+  return {
+    ...options,
+    maxFibers: integer('maxFibers', options.maxFibers ?? 10_000, 1, 'fibers'),
+    stackSize: alignUp(integer('stackSize', options.stackSize ?? 65_536, 1024, 'bytes')),
+    windowSize: alignUp(integer('windowSize', options.windowSize ?? 16_384, 64, 'bytes')),
+    slowAfter: integer('slowAfter', options.slowAfter ?? 10_000, 1, 'ms'),
+  };
+}
+
+/** @throws FiberError `INVALID_OPTION` */
+export function checkSpawnOptions({ timeout, signal }: SpawnOptions): void {
+  if (timeout !== undefined && !(timeout > 0 && timeout <= LONGEST_TIMEOUT)) {
+    throw invalid('timeout', timeout, `a number of milliseconds from above 0 to ${LONGEST_TIMEOUT}`);
+  }
+  if (signal !== undefined && !(signal instanceof AbortSignal)) throw invalid('signal', signal, 'an AbortSignal');
+}
+
+function integer(name: string, value: number, least: number, unit: string): number {
+  if (Number.isInteger(value) && value >= least && value <= LONGEST_TIMEOUT) return value;
+  throw invalid(name, value, `a whole number of ${unit}, at least ${least}`);
+}
+
+function oneOf(name: string, value: string, allowed: readonly string[]): void {
+  if (!allowed.includes(value)) throw invalid(name, value, `one of ${allowed.join(', ')}`);
+}
+
+function invalid(name: string, value: unknown, expected: string): FiberError {
+  return new FiberError('INVALID_OPTION', `The option ${name} must be ${expected}; it is ${String(value)}.`);
+}
+
+function alignUp(bytes: number): number {
+  return Math.ceil(bytes / 16) * 16;
+}

@@ -1,0 +1,20 @@
+/**
+ * Marks for modules that were not instrumented: nothing in such a module says which imports may return a promise.
+ */
+const marked = new WeakSet<(...args: never[]) => unknown>();
+
+/**
+ * Says that an import may return a promise, for a module that was not instrumented and runs on an engine with its own
+ * stack switching (JSPI). An instrumented module says so itself, and needs no mark.
+ *
+ * @param fn the host function
+ * @returns the same function
+ */
+export function suspending<F extends (...args: never[]) => unknown>(fn: F): F {
+  marked.add(fn);
+  return fn;
+}
+
+export function isMarkedSuspending(fn: (...args: never[]) => unknown): boolean {
+  return marked.has(fn);
+}

@@ -1,0 +1,37 @@
+/**
+ * Guest frames in an engine's stack trace. Engines agree on `wasm-function[index]:0xoffset` (the WebAssembly JavaScript
+ * API's convention for a frame's location) and differ in what stands around it:
+ *
+ *   V8             at name (wasm://wasm/module-1a2b:wasm-function[12]:0x1f)
+ *   SpiderMonkey   name@https://host/app.js line 3 > WebAssembly.instantiate:wasm-function[12]:0x1f
+ */
+const FRAME = /^\s*(?:at (?:async )?)?(?:(.*?) ?[(@])?.*wasm-function\[(\d+)\](?::(0x[0-9a-f]+))?/;
+
+/**
+ * The guest's part of a stack trace, innermost first: `name`, or `wasm-function[12]` where the module has no names.
+ *
+ * @param stack the `stack` of an error
+ */
+export function guestFrames(stack: string | undefined): string[] {
+  const frames: string[] = [];
+  for (const line of stack?.split('\n') ?? []) {
+    const match = FRAME.exec(line);
+    if (match === null) continue;
+    const name = match[1]?.replace(/^.*?\.wasm\./, '');
+    frames.push(name && !name.includes('wasm-function') ? name : `wasm-function[${match[2]}]`);
+  }
+  return frames;
+}
+
+/**
+ * Did the engine's own stack end? V8 and JavaScriptCore throw a RangeError for it, SpiderMonkey an InternalError.
+ *
+ * @param error what was thrown
+ */
+export function isStackOverflow(error: unknown): error is Error {
+  return (
+    error instanceof Error &&
+    /call stack|too much recursion/i.test(error.message) &&
+    /^(Range|Internal)Error$/.test(error.name)
+  );
+}

@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest';
 import * as entry from 'wasm-fibers';
 
+// Guest and Fiber are types, which test/house/package.test.ts uses from the packed declarations.
 test('the entry point gives its public names, and no others', () => {
   const names = [
     'Fiber',

@@ -1,0 +1,193 @@
+/**
+ * What `instrument` can be asked for, checked: a caller may be JavaScript, and a misspelt option would be a silently
+ * different module.
+ */
+import { FiberError } from '../errors.ts';
+import type { Binaryen } from './binaryen.ts';
+import { nearMatches } from './lists.ts';
+
+/** What is being done, for a progress display. */
+export type Phase = 'reading' | 'preparing' | 'instrumenting' | 'optimising' | 'writing';
+
+export interface InstrumentOptions {
+  /**
+   * Imports that may return a promise: `module.name`, with `*` for any run of characters. A lone `*` means all. Every
+   * entry must match an import.
+   */
+  readonly suspending: readonly string[];
+  /**
+   * 0 to 4, Binaryen's `-O` levels for the whole module after instrumentation. Default 2: see docs/how-it-works.md.
+   * Asyncify's own clean-up always runs, since frames without it are eight times as large.
+   */
+  readonly optimizeLevel?: 0 | 1 | 2 | 3 | 4;
+  /** 0 to 2: prefer size over speed. `-Os` is level 2 with 1, `-Oz` level 2 with 2. Default 0. */
+  readonly shrinkLevel?: 0 | 1 | 2;
+  /** Instrument exactly these functions (names or patterns). Makes suspensions elsewhere trap: see `remove`. */
+  readonly only?: readonly string[];
+  /** Instrument these functions, and all that call them, as well. */
+  readonly add?: readonly string[];
+  /**
+   * Never instrument these functions. A suspension with one of them on the stack traps at once; function names are kept
+   * so that the error can name it.
+   */
+  readonly remove?: readonly string[];
+  /** Take it that no call through a table suspends. A suspension through one traps at once. Default false. */
+  readonly ignoreIndirect?: boolean;
+  /** Keep the name section, if there is one: error messages and stack traces name functions. Default true. */
+  readonly debugNames?: boolean;
+  /** The shadow stack pointer: a global's name or index, `auto` (default) or `none`. */
+  readonly stackPointer?: string | number;
+  /** Which compiler's shadow stack it is. Default `auto`. */
+  readonly shadowStack?: 'auto' | 'llvm' | 'assemblyscript' | 'none';
+  /**
+   * Where the host gets guest memory from: `auto` (default), the names of two exported or internal functions
+   * `[alloc, free]`, or `memory.grow` if the guest never grows its memory itself.
+   */
+  readonly allocator?: 'auto' | 'memory.grow' | readonly [alloc: string, free: string];
+  /** Mutable globals (names or exports) of which every fiber has a value of its own. */
+  readonly fiberGlobals?: readonly string[];
+  /** A source map of the input, as JSON text; the result then has one of the output. */
+  readonly sourceMap?: string;
+  /** URL to write into the `sourceMappingURL` section. Default: none is written. */
+  readonly sourceMapUrl?: string;
+  /** Called when a phase begins. */
+  readonly onProgress?: (phase: Phase) => void;
+  /** The binaryen.js instance to use, such as the one that asc carries. Default: the package `binaryen`. */
+  readonly binaryen?: unknown;
+}
+
+export interface Settings {
+  readonly suspending: readonly string[];
+  readonly optimizeLevel: number;
+  readonly shrinkLevel: number;
+  readonly only: readonly string[];
+  readonly add: readonly string[];
+  readonly remove: readonly string[];
+  readonly ignoreIndirect: boolean;
+  readonly debugNames: boolean;
+  readonly stackPointer: string | number;
+  readonly shadowStack: 'auto' | 'llvm' | 'assemblyscript' | 'none';
+  readonly allocator: 'auto' | 'memory.grow' | readonly [alloc: string, free: string];
+  readonly fiberGlobals: readonly string[];
+  readonly sourceMap: string | null;
+  readonly sourceMapUrl: string | null;
+  readonly onProgress: (phase: Phase) => void;
+  readonly binaryen: Binaryen | null;
+  /** Trap when a suspension meets a function that was left out. */
+  readonly asserts: boolean;
+}
+
+const KNOWN = [
+  'suspending',
+  'optimizeLevel',
+  'shrinkLevel',
+  'only',
+  'add',
+  'remove',
+  'ignoreIndirect',
+  'debugNames',
+  'stackPointer',
+  'shadowStack',
+  'allocator',
+  'fiberGlobals',
+  'sourceMap',
+  'sourceMapUrl',
+  'onProgress',
+  'binaryen',
+] as const;
+
+/** Checks options and fills in the defaults. */
+export function settle(options: InstrumentOptions): Settings {
+  if (typeof options !== 'object' || options === null) throw invalid('options', 'must be an object', options);
+  for (const key of Object.keys(options)) {
+    if ((KNOWN as readonly string[]).includes(key)) continue;
+    const [near] = nearMatches(key, KNOWN);
+    throw invalid(key, `is no option of instrument()${near === undefined ? '' : `: did you mean "${near}"?`}`);
+  }
+  const only = names(options, 'only');
+  const add = names(options, 'add');
+  const remove = names(options, 'remove');
+  if (only.length > 0 && add.length + remove.length > 0) {
+    throw invalid('only', 'already says which functions are instrumented: it cannot be combined with add or remove');
+  }
+  const ignoreIndirect = flag(options, 'ignoreIndirect', false);
+  const { stackPointer = 'auto', shadowStack = 'auto', allocator = 'auto' } = options;
+  if (typeof stackPointer !== 'string' && !(Number.isInteger(stackPointer) && stackPointer >= 0)) {
+    throw invalid('stackPointer', "must be the name or index of a global, 'auto' or 'none'", stackPointer);
+  }
+  if (!['auto', 'llvm', 'assemblyscript', 'none'].includes(shadowStack)) {
+    throw invalid('shadowStack', "must be 'auto', 'llvm', 'assemblyscript' or 'none'", shadowStack);
+  }
+  const pair = Array.isArray(allocator) && allocator.length === 2 && allocator.every(isName);
+  if (allocator !== 'auto' && allocator !== 'memory.grow' && !pair) {
+    throw invalid('allocator', "must be 'auto', 'memory.grow' or the names of two functions [alloc, free]", allocator);
+  }
+  const { onProgress = () => undefined, sourceMap = null, sourceMapUrl = null, binaryen = null } = options;
+  if (typeof onProgress !== 'function') throw invalid('onProgress', 'must be a function', onProgress);
+  if (sourceMap !== null && typeof sourceMap !== 'string') {
+    throw invalid('sourceMap', 'must be the JSON text of a source map', sourceMap);
+  }
+  if (sourceMapUrl !== null && typeof sourceMapUrl !== 'string') {
+    throw invalid('sourceMapUrl', 'must be a string', sourceMapUrl);
+  }
+  return {
+    suspending: names(options, 'suspending'),
+    optimizeLevel: level(options, 'optimizeLevel', 2, 4),
+    shrinkLevel: level(options, 'shrinkLevel', 0, 2),
+    only,
+    add,
+    remove,
+    ignoreIndirect,
+    debugNames: flag(options, 'debugNames', true),
+    stackPointer,
+    shadowStack,
+    allocator,
+    fiberGlobals: names(options, 'fiberGlobals'),
+    sourceMap,
+    sourceMapUrl,
+    onProgress,
+    binaryen: binaryen as Binaryen | null,
+    asserts: only.length + remove.length > 0 || ignoreIndirect,
+  };
+}
+
+export function invalid(option: string, problem: string, ...given: unknown[]): FiberError {
+  const got = given.length === 0 ? '' : `, not ${show(given[0])}`;
+  return new FiberError('INVALID_OPTION', `The option "${option}" ${problem}${got}.`);
+}
+
+function show(value: unknown): string {
+  if (typeof value === 'string') return `"${value}"`;
+  return typeof value === 'object' && value !== null ? 'an object' : String(value);
+}
+
+function names(
+  options: InstrumentOptions,
+  key: 'suspending' | 'only' | 'add' | 'remove' | 'fiberGlobals',
+): readonly string[] {
+  const value = options[key] ?? [];
+  if (!Array.isArray(value) || !value.every(isName)) throw invalid(key, 'must be an array of non-empty strings', value);
+  return [...new Set(value as readonly string[])];
+}
+
+function isName(value: unknown): boolean {
+  return typeof value === 'string' && value !== '';
+}
+
+function flag(options: InstrumentOptions, key: 'ignoreIndirect' | 'debugNames', otherwise: boolean): boolean {
+  const value = options[key] ?? otherwise;
+  if (typeof value !== 'boolean') throw invalid(key, 'must be true or false', value);
+  return value;
+}
+
+function level(
+  options: InstrumentOptions,
+  key: 'optimizeLevel' | 'shrinkLevel',
+  otherwise: number,
+  max: number,
+): number {
+  const value = options[key] ?? otherwise;
+  if (!Number.isInteger(value) || value < 0 || value > max)
+    throw invalid(key, `must be an integer from 0 to ${max}`, value);
+  return value;
+}

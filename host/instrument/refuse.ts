@@ -1,0 +1,280 @@
+/**
+ * What cannot work is refused before anything is changed: one sentence with the function's name, the reason and the remedy.
+ * The functions that decide are those that may be on the stack at a suspension; what the others do does not matter, with
+ * the exceptions that Binaryen makes.
+ */
+import { FiberError } from '../errors.ts';
+import { parseMetadata, SECTION } from '../runtime/metadata.ts';
+import { maySuspend } from './binary/analysis.ts';
+import type { Analysis, FunctionFacts } from './binary/analysis.ts';
+import { functionImports, functionName } from './binary/module.ts';
+import type { Import, Outline } from './binary/module.ts';
+import { isReference, showSignature } from './binary/types.ts';
+import { enumerate, nearMatches, wildcard } from './lists.ts';
+import type { Settings } from './options.ts';
+
+/** Refuses a module as a whole, whatever is asked of it. */
+export function refuseModule(outline: Outline): void {
+  const sections = new Set(outline.sections.map((each) => each.name));
+  refuseInstrumented(outline);
+  if (sections.has('dylink') || sections.has('dylink.0')) {
+    throw unsupported(
+      'This is a dynamically linked module (it has a dylink section): modules that share one shadow stack cannot have fibers. Link it statically.',
+    );
+  }
+  if (sections.has('linking')) {
+    throw unsupported(
+      'This is an object file (it has a linking section), not a linked module. Link it first: wasm-ld.',
+    );
+  }
+  for (const memory of outline.memories) {
+    if (memory.shared) {
+      throw unsupported(
+        'This module has a shared memory (threads): other threads would see a fiber halfway. Compile it without threads: no -pthread, no -matomics.',
+      );
+    }
+    if (memory.is64) throw unsupported('This module has a 64-bit memory (memory64). Compile it for wasm32.');
+  }
+  if (outline.memories.length > 1) {
+    throw unsupported(
+      `This module has ${outline.memories.length} memories; fibers need to know which one holds the shadow stack, and only one is supported.`,
+    );
+  }
+  for (const each of outline.imports) {
+    if (each.module === 'wasm-fibers' || each.module === 'asyncify') {
+      throw new FiberError(
+        'RESERVED_NAME',
+        `This module imports "${each.module}.${each.name}": the import module "${each.module}" is reserved, since such a module could forge or rewind stacks by itself. Rename the import.`,
+      );
+    }
+  }
+  for (const each of outline.exports) {
+    if (each.name.startsWith('asyncify_') || each.name.startsWith('wasm-fibers.')) {
+      throw new FiberError(
+        'RESERVED_NAME',
+        `This module exports "${each.name}": names that begin with "asyncify_" or "wasm-fibers." are reserved. Rename the export.`,
+      );
+    }
+  }
+}
+
+const ASYNCIFY_EXPORTS = [
+  'asyncify_start_unwind',
+  'asyncify_stop_unwind',
+  'asyncify_start_rewind',
+  'asyncify_stop_rewind',
+];
+
+/** Who instrumented this module already: null if nobody did. */
+export function instrumentedBy(outline: Outline): 'wasm-fibers' | 'asyncify' | null {
+  if (outline.sections.some((each) => each.id === 0 && each.name === SECTION)) return 'wasm-fibers';
+  const exported = new Set(outline.exports.map((each) => each.name));
+  return ASYNCIFY_EXPORTS.every((name) => exported.has(name)) ? 'asyncify' : null;
+}
+
+function refuseInstrumented(outline: Outline): void {
+  const by = instrumentedBy(outline);
+  if (by === 'wasm-fibers') {
+    const section = outline.sections.find((each) => each.name === SECTION);
+    const metadata = parseMetadata(outline.bytes.subarray(section?.body ?? 0, section?.end ?? 0));
+    const suspending = metadata.imports.filter((each) => each.suspending).map((each) => `${each.module}.${each.name}`);
+    throw new FiberError(
+      'ALREADY_INSTRUMENTED',
+      `This module was already instrumented by wasm-fibers (format ${metadata.version}; suspending: ${enumerate(suspending)}). To change that, instrument the original module again.`,
+    );
+  }
+  if (by === 'asyncify') {
+    throw new FiberError(
+      'ALREADY_INSTRUMENTED',
+      'This module was already instrumented with Asyncify by another tool (it exports asyncify_start_unwind and the rest). Take a build without it: emcc without -sASYNCIFY, wasm-opt without --asyncify; for Ruby and the like, the plain build.',
+    );
+  }
+}
+
+/**
+ * Which imports are suspending, by function index.
+ *
+ * @throws FiberError `NO_SUSPENDING_IMPORTS` if none are asked for (the message lists them all), `NO_MATCH` if an entry
+ * matches none
+ */
+export function matchSuspending(outline: Outline, patterns: readonly string[]): Set<number> {
+  const imports = functionImports(outline);
+  if (imports.length === 0) {
+    throw new FiberError(
+      'NO_SUSPENDING_IMPORTS',
+      'This module imports no functions, so nothing in it can wait for the host. Import a function, and call it where the guest is to wait.',
+    );
+  }
+  if (patterns.length === 0) {
+    throw new FiberError(
+      'NO_SUSPENDING_IMPORTS',
+      `No suspending imports were named: say which imports may return a promise, with --suspending MODULE.NAME (repeatable; * is a wildcard; '*' means all). This module imports:\n${listImports(imports)}`,
+    );
+  }
+  const found = new Set<number>();
+  for (const pattern of patterns) {
+    const matches = wildcard(pattern);
+    let any = false;
+    for (const [index, each] of imports.entries()) {
+      if (!matches(`${each.module}.${each.name}`)) continue;
+      any = true;
+      found.add(index);
+    }
+    if (any) continue;
+    const near = nearMatches(
+      pattern,
+      imports.map((each) => `${each.module}.${each.name}`),
+    );
+    const hint = near.length === 0 ? '' : ` Did you mean ${near.map((name) => `"${name}"`).join(' or ')}?`;
+    throw new FiberError(
+      'NO_MATCH',
+      `--suspending ${pattern} matches no import of this module.${hint} It imports:\n${listImports(imports)}`,
+    );
+  }
+  return found;
+}
+
+/** One line for each import, aligned. */
+export function listImports(imports: readonly Import[]): string {
+  const names = imports.map((each) => `${each.module}.${each.name}`);
+  const width = Math.min(48, Math.max(...names.map((name) => name.length)));
+  return imports
+    .map(
+      (each, index) => `  ${(names[index] ?? '').padEnd(width)}  ${each.type === null ? '' : showSignature(each.type)}`,
+    )
+    .join('\n');
+}
+
+/**
+ * The defined functions that a list of names and patterns means.
+ *
+ * @throws FiberError `NO_MATCH`
+ */
+export function matchFunctions(outline: Outline, patterns: readonly string[], option: string): Set<number> {
+  const found = new Set<number>();
+  if (patterns.length === 0) return found;
+  const names = new Map<number, string>();
+  for (let index = outline.importedFunctions; index < outline.functionTypes.length; index++) {
+    const name = outline.names.functions.get(index);
+    if (name !== undefined) names.set(index, name);
+  }
+  const exported = outline.exports.filter((each) => each.kind === 'function');
+  for (const pattern of patterns) {
+    const matches = wildcard(pattern);
+    const before = found.size;
+    for (const [index, name] of names) if (matches(name)) found.add(index);
+    for (const each of exported) {
+      if (matches(each.name) && each.index >= outline.importedFunctions) found.add(each.index);
+    }
+    if (found.size > before) continue;
+    if ([...found].some((index) => matches(names.get(index) ?? ''))) continue;
+    const near = nearMatches(pattern, [...names.values(), ...exported.map((each) => each.name)]);
+    const why =
+      names.size === 0 ? ' This module has no name section, so only exports can be named: compile it with -g.' : '';
+    const hint = near.length === 0 ? '' : ` Did you mean ${near.map((name) => `"${name}"`).join(' or ')}?`;
+    throw new FiberError('NO_MATCH', `--${option} ${pattern} matches no function of this module.${hint}${why}`);
+  }
+  return found;
+}
+
+/** The functions that will be instrumented, by index. */
+export function selectFunctions(
+  outline: Outline,
+  analysis: Analysis,
+  suspending: ReadonlySet<number>,
+  settings: Settings,
+): Set<number> {
+  if (settings.only.length > 0) return matchFunctions(outline, settings.only, 'only');
+  const added = matchFunctions(outline, settings.add, 'add');
+  const removed = matchFunctions(outline, settings.remove, 'remove');
+  const both = [...added].find((index) => removed.has(index));
+  if (both !== undefined) {
+    throw new FiberError(
+      'INVALID_OPTION',
+      `The function "${functionName(outline, both)}" is both in the add list and in the remove list.`,
+    );
+  }
+  const roots = new Set([...suspending, ...added]);
+  const reached = maySuspend(outline, analysis, roots, settings.ignoreIndirect, removed);
+  for (const index of added) reached.add(index);
+  return reached;
+}
+
+/**
+ * Refuses what a function that is to be instrumented must not contain.
+ *
+ * @param instrumented indices, see `selectFunctions`
+ */
+export function refuseFunctions(
+  outline: Outline,
+  analysis: Analysis,
+  suspending: ReadonlySet<number>,
+  instrumented: ReadonlySet<number>,
+): void {
+  const having = (
+    test: (facts: FunctionFacts) => boolean,
+    among: 'instrumented' | 'all' = 'instrumented',
+  ): string[] => {
+    const names: string[] = [];
+    for (const [offset, facts] of analysis.functions.entries()) {
+      const index = outline.importedFunctions + offset;
+      if (test(facts) && (among === 'all' || instrumented.has(index))) names.push(`"${functionName(outline, index)}"`);
+    }
+    return names;
+  };
+  const refuse = (names: string[], has: string, remedy: string): void => {
+    if (names.length === 0) return;
+    const subject =
+      names.length === 1 ? `The function ${names[0] ?? ''} has` : `The functions ${enumerate(names, 3)} have`;
+    throw unsupported(`${subject} ${has}. ${remedy}`);
+  };
+  const KEEP_OUT = 'If it never waits, leave it out with --remove.';
+
+  refuse(
+    having((facts) => facts.stackSwitching, 'all'),
+    'stack-switching instructions (cont.new, suspend, resume)',
+    'No engine that wasm-fibers runs on has them.',
+  );
+  refuse(
+    having((facts) => facts.unknown !== null, 'all'),
+    'an instruction that wasm-fibers does not know',
+    'Compile without experimental features.',
+  );
+  refuse(
+    having((facts) => facts.tailCalls, 'all'),
+    'a tail call (return_call), which Asyncify cannot instrument',
+    'Compile without tail calls: no -mtail-call, -C target-feature=-tail-call, no musttail.',
+  );
+  refuse(
+    having((facts) => facts.tryTable),
+    'a try_table (the new form of exception handling), and may be waiting at a suspension, which Asyncify cannot instrument',
+    `Compile with legacy exception handling (emcc -sWASM_LEGACY_EXCEPTIONS=1, clang -mllvm -wasm-use-legacy-eh=true). ${KEEP_OUT}`,
+  );
+  const reaches = new Set<number>();
+  for (const index of [...suspending, ...instrumented]) reaches.add(outline.functionTypes[index] ?? -1);
+  const sameType = (type: number): boolean => {
+    const wanted = JSON.stringify(outline.types[type]);
+    return [...reaches].some((each) => each === type || JSON.stringify(outline.types[each]) === wanted);
+  };
+  refuse(
+    having((facts) => [...facts.callsReference].some(sameType), 'all'),
+    'a call_ref to a type of function that may suspend, which Asyncify silently leaves out',
+    'Call through a table (call_indirect) instead.',
+  );
+}
+
+/** Functions that could hold a reference across a suspension; Binaryen says that one does, and not which. */
+export function referenceSuspects(outline: Outline, analysis: Analysis, instrumented: ReadonlySet<number>): number[] {
+  const holds = (index: number): boolean =>
+    (outline.types[outline.functionTypes[index] ?? -1]?.results ?? []).some(isReference);
+  return [...instrumented].filter((index) => {
+    const facts = analysis.functions[index - outline.importedFunctions];
+    if (facts === undefined) return false;
+    const params = outline.types[outline.functionTypes[index] ?? -1]?.params ?? [];
+    return facts.referenceLocals > 0 || params.some(isReference) || [...facts.calls].some(holds);
+  });
+}
+
+export function unsupported(message: string): FiberError {
+  return new FiberError('UNSUPPORTED_FEATURE', message);
+}

@@ -359,18 +359,20 @@ export class AsyncifyBackend implements Backend {
     if (task === null || depth > 0 || controls.catchDepth?.get()) {
       throw obstacle(site, promise, task, depth > 0 ? outer : null);
     }
-    let window: Window;
     try {
-      window = this.#openWindow();
+      const window = this.#openWindow();
       this.#hooks.wait(task, site, promise);
+      task.unwound ??= new UnwoundStack();
+      window.open();
+      this.#state = State.UNWINDING;
+      controls.startUnwind(window.base);
     } catch (error) {
+      // Here the engine's stack may end, or a hostile guest trap: nothing has unwound, so the fiber has not waited.
+      this.#setState(State.NORMAL);
+      this.#hooks.unwait(task);
       ignore(promise);
-      throw error;
+      throw isStackOverflow(error) ? tooDeep(site.name, error) : error;
     }
-    task.unwound ??= new UnwoundStack();
-    window.open();
-    this.#state = State.UNWINDING;
-    controls.startUnwind(window.base);
     return site.placeholder;
   }
 
@@ -496,16 +498,18 @@ function obstacle(site: Site, promise: PromiseLike<unknown>, task: Task | null, 
   );
 }
 
+function tooDeep(where: string, cause: Error): FiberError {
+  return new FiberError(
+    'DEPTH_LIMIT',
+    `The guest was too deep in calls to wait at ${where}: the engine's stack ended before its frames were saved. Recurse less deeply, or give the engine more stack.`,
+    { cause },
+  );
+}
+
 /** An entry ended in the middle of switching: says what that means. */
 function explainInterruption(state: State, task: Task, failed: boolean, error: unknown): unknown {
   const where = task.site?.name ?? 'an import';
-  if (failed && isStackOverflow(error)) {
-    return new FiberError(
-      'DEPTH_LIMIT',
-      `The guest was too deep in calls to wait at ${where}: the engine's stack ended while its frames were being saved. Recurse less deeply, or give the engine more stack.`,
-      { cause: error },
-    );
-  }
+  if (failed && isStackOverflow(error)) return tooDeep(where, error);
   if (failed && error instanceof WebAssembly.RuntimeError && state === State.UNWINDING) {
     const frames = guestFrames(error.stack);
     return new FiberError(

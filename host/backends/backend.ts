@@ -50,6 +50,8 @@ export interface BackendHooks {
    * waiting. Nothing has been unwound yet.
    */
   wait(task: Task, site: Site, promise: PromiseLike<unknown>): void;
+  /** It will not wait after all: forgets what `wait` did, as far as it did it. */
+  unwait(task: Task): void;
   /** The stack of the task is put aside; no frame of the guest is on the native stack. */
   suspended(task: Task): void;
   /** The task continues: its import is about to give the guest its value. Returns that value or throws. */

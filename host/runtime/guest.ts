@@ -336,6 +336,12 @@ export class GuestRuntime implements FiberOwner, BackendHooks {
     fiber.listen(promise);
   }
 
+  unwait(task: Task): void {
+    const fiber = task as RunnableFiber;
+    fiber.abandonWait();
+    fiber.site = fiber.waitsFor = fiber.stack = null;
+  }
+
   suspended(task: Task): void {
     const fiber = task as RunnableFiber;
     fiber.state = 'suspended';

@@ -29,7 +29,11 @@ function optionsIn(text) {
   const args = [...text.matchAll(/^;; instrument: (.*)$/gm)].flatMap((match) => match[1].split(' '));
   const { values } = parseArgs({
     args,
-    options: { suspending: { type: 'string', multiple: true }, allocator: { type: 'string' } },
+    options: {
+      suspending: { type: 'string', multiple: true },
+      allocator: { type: 'string' },
+      remove: { type: 'string', multiple: true },
+    },
   });
   return { ...values };
 }
@@ -47,7 +51,10 @@ function assemble(text) {
       binaryen.Features.TailCall,
   );
   if (!module.validate()) throw new Error('A text guest is not valid; see above.');
+  // Names, so that lists and error messages can speak of functions.
+  binaryen.setDebugInfo(true);
   const bytes = module.emitBinary();
+  binaryen.setDebugInfo(false);
   module.dispose();
   return bytes;
 }

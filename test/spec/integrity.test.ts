@@ -1,0 +1,205 @@
+// SEMANTICS, block I: integrity. Shadow stacks have a file of their own, and so have trampolines.
+import { describe, expect, test } from 'vitest';
+import { currentFiber, FiberError, instantiate } from 'wasm-fibers';
+import { code, core, failure, FN, Gate, turn, watch } from '../support/core.ts';
+import { loadGuest } from '../support/guest.ts';
+
+const later = <T>(value: T): Promise<T> => turn().then(() => value);
+
+describe('I.2 typed placeholders while unwinding, arguments replayed on rewind', () => {
+  test('i64 arguments and results', async () => {
+    const guest = await core(later as unknown as (x: number) => unknown);
+    expect(await guest.exports.wait_i64(2n ** 62n, -1)).toBe(2n ** 62n - 1n);
+  });
+
+  test('f64, several results, none', async () => {
+    const guest = await core((x) => later(x === 3 ? [1, 2n] : x));
+    expect(await guest.exports.wait_f64(0.1)).toBe(0.1);
+    expect(await guest.exports.wait_pair(3)).toEqual([1, 2n]);
+    await guest.exports.wait_void(1);
+  });
+});
+
+describe('I.3 memory grows while fibers are suspended', () => {
+  test('by the guest, by the host, and by other fibers', async () => {
+    const gate = new Gate();
+    const guest = await core(gate.wait, { windowSize: 64 });
+    const pages = guest.memory.buffer.byteLength / 65_536;
+    const deep = guest.exports.deep(40, 1);
+    const across = guest.exports.grow_across(1024, 3);
+    guest.memory.grow(2);
+    const more = guest.exports.deep(30, 2);
+    gate.take(1).resolve(1);
+    gate.take(3).resolve(0);
+    gate.take(2).resolve(2);
+    expect(await deep).toBe(41);
+    expect(await across).toBe(1);
+    expect(await more).toBe(32);
+    expect(guest.memory.buffer.byteLength / 65_536).toBeGreaterThanOrEqual(pages + 5);
+  });
+});
+
+describe('I.4 start functions may suspend', () => {
+  test('instantiate waits for it, and currentFiber is right in it', async () => {
+    const seen: (string | undefined)[] = [];
+    const guest = watch(
+      await instantiate<{ value(): number }>(loadGuest('start.fibers'), {
+        env: {
+          wait: (x: number) => {
+            seen.push(currentFiber()?.name);
+            return later(x * 6);
+          },
+        },
+      }),
+    );
+    expect(await guest.exports.value()).toBe(42);
+    expect(seen).toEqual(['start']);
+  });
+
+  test('what it rejects with, instantiate rejects with', async () => {
+    const error = new Error('no');
+    expect(await failure(instantiate(loadGuest('start.fibers'), { env: { wait: () => Promise.reject(error) } }))).toBe(
+      error,
+    );
+  });
+});
+
+describe('I.8 a suspension through a function that was left out of the instrumentation', () => {
+  test('is detected before that function goes on, and names it and its callers', async () => {
+    const guest = watch(
+      await instantiate<{ through(x: number): number; around(x: number): number; written(): number }>(
+        loadGuest('partial.fibers'),
+        {
+          env: { wait: (x: number) => (x < 0 ? x : later(x)) },
+        },
+      ),
+    );
+    const error = await failure(guest.exports.through(1));
+    expect(error).toMatchObject({ code: 'UNINSTRUMENTED_FRAME' });
+    expect(String(error)).toMatch(/left_out.*called by.*caller/s);
+    expect(await guest.exports.written()).toBe(0);
+    // The guest is usable, and what does not wait there works.
+    expect(await guest.exports.around(5)).toBe(6);
+    expect(await guest.exports.through(-20)).toBe(-9);
+  });
+});
+
+describe('I.10 after any error the guest is fully usable, or says why it is not', () => {
+  const disturbances: [string, (guest: Awaited<ReturnType<typeof core>>) => unknown][] = [
+    ['a trap', (guest) => failure(guest.exports.trap())],
+    ['a trap after a wait', (guest) => failure(guest.exports.trap_after(1))],
+    ['endless recursion', (guest) => failure(guest.exports.forever(1))],
+    ['a rejection', (guest) => failure(guest.exports.deep(9, -1))],
+    [
+      'a cancellation',
+      (guest) => {
+        const fiber = guest.spawn('deep', [9, 1]);
+        fiber.cancel();
+        return failure(fiber.result);
+      },
+    ],
+    ['a refused wait in a sync call', (guest) => expect(() => guest.sync.once(1)).toThrow(FiberError)],
+    ['a trap in a sync call', (guest) => expect(() => guest.sync.trap()).toThrow(WebAssembly.RuntimeError)],
+    ['a refused wait behind a host function', (guest) => failure(guest.exports.through_opaque(FN.once, 1))],
+    ['a trap behind a trampoline', (guest) => failure(guest.exports.through_call(FN.trapAfter, 1))],
+    [
+      'a raw call that wants to wait',
+      (guest) => expect(() => (guest.instance.exports['once'] as (x: number) => number)(1)).toThrow(FiberError),
+    ],
+    [
+      'a raw call that traps',
+      (guest) => expect(() => (guest.instance.exports['trap'] as () => number)()).toThrow(WebAssembly.RuntimeError),
+    ],
+  ];
+  test.each(disturbances)('%s', async (_name, disturb) => {
+    const gate = new Gate();
+    const guest = await core((x) => (x < 0 ? Promise.reject(new Error('no')) : x >= 100 ? gate.wait(x) : later(x)));
+    const before = guest.exports.deep(12, 100);
+    await disturb(guest);
+    expect(currentFiber()).toBeNull();
+    const after = guest.exports.deep(7, 101);
+    expect(await guest.exports.loop_of(5, 2)).toBe(10);
+    expect(guest.sync.plus_one(1)).toBe(2);
+    gate.take(101).resolve(1);
+    expect(await after).toBe(8);
+    gate.take(100).resolve(1);
+    expect(await before).toBe(13);
+  });
+});
+
+describe('what an embedder gets wrong is said in a sentence', () => {
+  const imports = { env: { wait: (x: number) => x } };
+
+  test.each([
+    ['text', new TextEncoder().encode('<!doctype html>'), 'NOT_WASM'],
+    ['nothing', new Uint8Array(0), 'NOT_WASM'],
+    ['a component', new Uint8Array([0, 0x61, 0x73, 0x6d, 0x0d, 0, 1, 0]), 'NOT_WASM'],
+    ['half a module', new Uint8Array([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, 1, 99]), 'BAD_MODULE'],
+  ])('a source that is %s', async (_name, source, expected) => {
+    expect(await code(instantiate(source, imports))).toBe(expected);
+  });
+
+  test('a string for a source', async () => {
+    expect(await failure(instantiate('app.wasm' as unknown as URL))).toMatchObject({
+      code: 'INVALID_OPTION',
+      message: expect.stringContaining('new URL'),
+    });
+  });
+
+  test('every missing import is named, with its type', async () => {
+    const error = await failure(instantiate(loadGuest('core.fibers'), { env: { wait: (x: number) => x, note: 5 } }));
+    expect(error).toMatchObject({ code: 'MISSING_IMPORTS' });
+    for (const part of [
+      'env.wait_i64 (function (i64) -> i64)',
+      'env.wait_pair (function (i32) -> (i32, i64))',
+      'env.opaque',
+      'env.note',
+    ]) {
+      expect(String(error)).toContain(part);
+    }
+    expect(String(error)).not.toContain('env.wait (');
+  });
+
+  test.each([
+    ['maxFibers', 0],
+    ['maxFibers', 1.5],
+    ['stackSize', -1],
+    ['stackSize', 100.5],
+    ['windowSize', Number.NaN],
+    ['slowAfter', 0],
+    ['backend', 'other'],
+    ['onTrap', 'explode'],
+  ])('%s: %s', async (name, value) => {
+    const error = await failure(instantiate(loadGuest('start.fibers'), imports, { [name]: value }));
+    expect(error).toMatchObject({ code: 'INVALID_OPTION', message: expect.stringContaining(name) });
+    expect(String(error)).toContain(String(value));
+  });
+
+  test('an export that is not there, listing those that are', async () => {
+    const guest = await core(later);
+    expect(() => guest.spawn('runn' as 'once')).toThrow(
+      expect.objectContaining({ code: 'NO_SUCH_EXPORT', message: expect.stringContaining('once') }),
+    );
+  });
+});
+
+test('sources: URL, bytes, module, response, and promises of them', async () => {
+  const bytes = await loadGuest('start.fibers');
+  const imports = { env: { wait: (x: number) => x } };
+  const response = new Response(bytes, { headers: { 'content-type': 'application/octet-stream' } });
+  const url = new URL('../../build/guests/start.fibers.wasm', import.meta.url);
+  for (const source of [
+    bytes,
+    bytes.buffer,
+    new WebAssembly.Module(bytes),
+    response,
+    url,
+    Promise.resolve(bytes),
+    Promise.resolve(url),
+  ]) {
+    const guest = watch(await instantiate<{ value(): number }>(source, imports));
+    expect(await guest.exports.value()).toBe(7);
+  }
+  const gone = new URL('../../build/guests/there-is-none.wasm', import.meta.url);
+  expect(await code(instantiate(gone, imports))).toMatch(/BAD_MODULE|NOT_WASM/);
+});

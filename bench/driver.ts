@@ -1,0 +1,73 @@
+/**
+ * What each way of waiting has to offer to be measured: the same operations with the same host functions. A driver is
+ * loaded into a process of its own, so that no code is shared between two of them.
+ */
+import { readFileSync } from 'node:fs';
+
+/** Does the operation so many times. */
+export type Run = (times: number) => Promise<unknown>;
+
+export const OPERATIONS = ['loop', 'deep', 'many', 'enter', 'value', 'note'] as const;
+
+/**
+ * - `loop`   suspends and resumes in one call, again and again
+ * - `deep`   the same, `size` calls deep
+ * - `many`   the same in `size` guests at once
+ * - `enter`  enters, suspends once and leaves
+ * - `value`  calls an import that may return a promise and returns a plain value
+ * - `note`   calls an import that may not return a promise
+ */
+export type Operation = (typeof OPERATIONS)[number];
+
+/** A driver, by operation; what is missing cannot be had there. `size` as said above. */
+export type Driver = Partial<Record<Operation, (size: number) => Promise<Run>>>;
+
+/** Host functions. Each promise is a fresh one, as any real host function's is. */
+export const wait = (x: number): Promise<number> => Promise.resolve(x);
+export const value = (x: number): number => x;
+
+/** A build of the guest (guests.ts), compiled. */
+export function load(name: 'plain' | 'asyncify' | 'fibers'): WebAssembly.Module {
+  return new WebAssembly.Module(readFileSync(new URL(`../guests/bench/${name}.wasm`, import.meta.url)));
+}
+
+/** The guest's exports, promise-returning or not. */
+export interface Exports<P> {
+  once(x: number): P;
+  loop(n: number): P;
+  loop_deep(n: number, depth: number): P;
+  notes(n: number): P;
+}
+
+/** The operations of whoever calls the guest's exports and gets promises. `open` makes one more guest. */
+export function driverOf(open: (wait: (x: number) => unknown) => Promise<Exports<Promise<unknown>>>): Required<Driver> {
+  return {
+    async loop() {
+      const { loop } = await open(wait);
+      return (times) => loop(times);
+    },
+    async deep(depth) {
+      const { loop_deep: deep } = await open(wait);
+      return (times) => deep(times, depth);
+    },
+    async many(guests) {
+      const loops: ((n: number) => Promise<unknown>)[] = [];
+      for (let i = 0; i < guests; i++) loops.push((await open(wait)).loop);
+      return (times) => Promise.all(loops.map((loop) => loop(Math.ceil(times / guests))));
+    },
+    async enter() {
+      const { once } = await open(wait);
+      return async (times) => {
+        for (let i = 0; i < times; i++) await once(i);
+      };
+    },
+    async value() {
+      const { loop } = await open(value);
+      return (times) => loop(times);
+    },
+    async note() {
+      const { notes } = await open(value);
+      return (times) => notes(times);
+    },
+  };
+}

@@ -1,0 +1,126 @@
+/**
+ * Tables, on the terminal and in docs/costs.md: there each stands between two comments that name it, and only what is
+ * between them is rewritten. A figure that misses its target is in bold.
+ */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { cpus } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import type { Outcome } from './contest.ts';
+import { MEMORY_TARGET, type MemoryUse } from './memory.ts';
+import type { NodeVersion } from './nodes.ts';
+import { type Case, type Peer, PEER_NAMES, type Row } from './rows.ts';
+import { type CoreSize, SIZE_TARGET } from './size.ts';
+
+const COSTS = fileURLToPath(new URL('../../docs/costs.md', import.meta.url));
+
+export interface Section {
+  readonly name: string;
+  readonly text: string;
+}
+
+export interface Measured {
+  readonly node: NodeVersion;
+  readonly test: Case;
+  readonly outcome: Outcome;
+}
+
+export function rowSection(row: Row, measured: readonly Measured[]): Section {
+  const [first] = row.peers;
+  const head = [row.title, 'Node', ...row.peers.map((peer) => `÷ ${PEER_NAMES[peer]}`), 'ns'];
+  const lines = measured.map(({ node, test, outcome }) => {
+    const time = outcome.time('wasm-fibers');
+    const cells = row.peers.map((peer) => ratioCell(outcome.ratio('wasm-fibers', peer), test, node, peer));
+    const theirs = first === undefined ? undefined : outcome.time(first);
+    return [test.label, String(node.major), ...cells, `${rounded(time)} (${rounded(theirs)})`];
+  });
+  const note = first === undefined ? '' : `ns: ours, and in brackets ${PEER_NAMES[first]}; for orientation only.`;
+  return { name: row.name, text: `${table(head, lines)}\n\n${note}` };
+}
+
+function ratioCell(ratio: number | undefined, test: Case, node: NodeVersion, peer: Peer): string {
+  if (ratio === undefined) return '-';
+  const target = test.targets[node.major]?.[peer];
+  const figure = `${ratio.toFixed(2)}x`;
+  return target === undefined ? figure : withTarget(figure, ratio <= target, `${target}x`);
+}
+
+export function memorySection(
+  count: number,
+  measured: readonly { node: NodeVersion; ours: MemoryUse; bare: MemoryUse }[],
+): Section {
+  const head = [
+    `${count.toLocaleString('en')} suspended at once, bytes each`,
+    'Node',
+    'a fiber',
+    'a bare `await`',
+    'ratio',
+  ];
+  const lines = measured.flatMap(({ node, ours, bare }) => [
+    [
+      "V8's heap and external memory, after a collection",
+      String(node.major),
+      withTarget(rounded(ours.heap), ours.heap <= MEMORY_TARGET, String(MEMORY_TARGET)),
+      rounded(bare.heap),
+      `${(ours.heap / bare.heap).toFixed(2)}x`,
+    ],
+    [
+      'resident set of the process',
+      String(node.major),
+      rounded(ours.resident),
+      rounded(bare.resident),
+      `${(ours.resident / bare.resident).toFixed(2)}x`,
+    ],
+  ]);
+  return { name: 'memory', text: table(head, lines) };
+}
+
+export function sizeSection(size: CoreSize): Section {
+  const head = ['The core entry', 'bytes minified', 'share'];
+  const lines = size.files.map(({ name, minified, share }) => [
+    `\`${name}\``,
+    String(minified),
+    `${(share * 100).toFixed(0)} %`,
+  ]);
+  const total = withTarget(`${size.gzipped} bytes gzipped`, size.gzipped <= SIZE_TARGET, String(SIZE_TARGET));
+  const summary = `${size.minified} bytes minified, ${total}; ${size.withoutMessages} without the sentences for people.`;
+  return { name: 'size', text: `${summary}\n\n${table(head, lines)}` };
+}
+
+export function machineSection(nodes: readonly NodeVersion[]): Section {
+  const [cpu] = cpus();
+  const versions = nodes.map((node) => `Node ${node.version}`).join(', ');
+  return {
+    name: 'machine',
+    text: `${cpu?.model.trim() ?? 'unknown processor'}, ${cpus().length} cores (virtual, shared), ${process.platform} ${process.arch}; ${versions}.`,
+  };
+}
+
+/** Rewrites what is between the comments of each section. */
+export function writeSections(sections: readonly Section[]): void {
+  let text = readFileSync(COSTS, 'utf8');
+  for (const { name, text: content } of sections) {
+    const begin = `<!-- bench ${name} -->`;
+    const end = `<!-- end ${name} -->`;
+    const from = text.indexOf(begin);
+    const to = text.indexOf(end);
+    if (from < 0 || to < from) throw new Error(`docs/costs.md has no place for ${name}: ${begin} ... ${end}`);
+    text = `${text.slice(0, from + begin.length)}\n\n${content}\n\n${text.slice(to)}`;
+  }
+  writeFileSync(COSTS, text);
+}
+
+function withTarget(figure: string, reached: boolean, target: string): string {
+  return `${reached ? figure : `**${figure}**`} (to reach: ${target})`;
+}
+
+function rounded(value: number | undefined): string {
+  return value === undefined ? '-' : value < 20 ? value.toFixed(1) : value.toFixed(0);
+}
+
+/** Padded, as the formatter of this repository leaves it. */
+function table(head: readonly string[], lines: readonly (readonly string[])[]): string {
+  const widths = head.map((_, column) => Math.max(3, ...[head, ...lines].map((line) => (line[column] ?? '').length)));
+  const render = (line: readonly string[]): string =>
+    `| ${widths.map((width, column) => (line[column] ?? '').padEnd(width)).join(' | ')} |`;
+  return [render(head), render(widths.map((width) => '-'.repeat(width))), ...lines.map(render)].join('\n');
+}

@@ -1,0 +1,88 @@
+/**
+ * What is measured and what is to be reached: the rows of DESIGN that concern switching. A target is a ratio against
+ * the peer in the same run, by the major version of Node.
+ */
+import type { Operation } from './driver.ts';
+
+export const PEERS = ['await', 'asyncify-wasm', 'jspi', 'unwrapped'] as const;
+export type Peer = (typeof PEERS)[number];
+
+export interface Case {
+  readonly label: string;
+  readonly operation: Operation;
+  /** Calls deep, guests at once; 0 where it means nothing. */
+  readonly size: number;
+  /** At most this many times as long as the peer, by Node's major version. */
+  readonly targets: Readonly<Record<number, Partial<Record<Peer, number>>>>;
+}
+
+export interface Row {
+  /** For `--row`. */
+  readonly name: string;
+  readonly title: string;
+  readonly peers: readonly Peer[];
+  readonly cases: readonly Case[];
+}
+
+export const PEER_NAMES: Readonly<Record<Peer, string>> = {
+  await: 'bare `await`',
+  'asyncify-wasm': 'asyncify-wasm 1.2.1',
+  jspi: 'raw JSPI',
+  unwrapped: 'un-wrapped',
+};
+
+export const ROWS: readonly Row[] = [
+  {
+    name: 'switch',
+    title: 'One suspend and resume, in a loop',
+    peers: ['await', 'asyncify-wasm', 'jspi'],
+    cases: [
+      {
+        label: 'in the exported function',
+        operation: 'loop',
+        size: 0,
+        targets: { 20: { await: 1.8, 'asyncify-wasm': 0.5 }, 26: { await: 1.8, 'asyncify-wasm': 0.5, jspi: 0.9 } },
+      },
+      { label: '10 calls deep', operation: 'deep', size: 10, targets: {} },
+      { label: '100 calls deep', operation: 'deep', size: 100, targets: {} },
+      {
+        label: 'ten guests at once',
+        operation: 'many',
+        size: 10,
+        targets: { 20: { await: 2.5 }, 26: { await: 2.5 } },
+      },
+    ],
+  },
+  {
+    name: 'enter',
+    title: 'Enter, one suspend and resume, leave',
+    peers: ['await', 'asyncify-wasm', 'jspi'],
+    cases: [
+      {
+        label: 'one call after the other',
+        operation: 'enter',
+        size: 0,
+        targets: { 20: { 'asyncify-wasm': 1.1 }, 26: { 'asyncify-wasm': 0.8, jspi: 0.4 } },
+      },
+    ],
+  },
+  {
+    name: 'value',
+    title: 'An import that returns a plain value',
+    peers: ['unwrapped', 'jspi'],
+    cases: [
+      {
+        label: 'the import may return a promise',
+        operation: 'value',
+        size: 0,
+        targets: { 20: { unwrapped: 2 }, 26: { unwrapped: 2 } },
+      },
+      {
+        label: 'the import may not',
+        operation: 'note',
+        size: 0,
+        targets: { 20: { unwrapped: 2 }, 26: { unwrapped: 2 } },
+      },
+    ],
+  },
+];

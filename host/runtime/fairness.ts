@@ -1,7 +1,8 @@
 /**
  * A loop over settled promises never leaves the microtask queue, and starves timers and everybody else. Therefore
  * resumes are counted, and when they have gone on for a slice without a turn of the event loop, the next one waits for
- * one. Later resumes queue behind it, so that the order of arrival is kept.
+ * one. Resumes that come meanwhile wait for the same turn, so that the order of arrival is kept; afterwards all go on as
+ * promise reactions, each in its own async context.
  *
  * The count is shared by all guests, as the event loop is. Reading the clock costs as much as a switch, so it is read
  * every few resumes only: the fewer, the longer they take.
@@ -16,27 +17,31 @@ const LEAST_RESUMES = 16;
 let interval = MOST_RESUMES;
 let count = 0;
 let sliceStart = 0;
-let waiting = 0;
+/** Resolves after the next turn of the event loop; null if nobody waits for one. */
+let turn: Promise<void> | null = null;
 
 /** Must this resume wait for a turn of the event loop? */
 export function mustYield(): boolean {
-  if (waiting > 0) return true;
-  if (++count < interval) return false;
+  return turn !== null || (++count >= interval && sliceIsOver());
+}
+
+function sliceIsOver(): boolean {
   count = 0;
-  const elapsed = performance.now() - sliceStart;
-  interval = elapsed > SLICE ? Math.max(LEAST_RESUMES, interval >> 1) : Math.min(MOST_RESUMES, interval << 1);
-  if (elapsed <= SLICE) return false;
-  sliceStart = performance.now();
-  return true;
+  const over = performance.now() - sliceStart > SLICE;
+  interval = over ? Math.max(LEAST_RESUMES, interval >> 1) : Math.min(MOST_RESUMES, interval << 1);
+  return over;
 }
 
 /** Runs the resume after a turn of the event loop, behind all others that wait for one, in its own async context. */
 export function afterTurn(resume: () => void): void {
-  waiting++;
-  hop(() => {
-    waiting--;
-    resume();
+  turn ??= new Promise((resolve) => {
+    hop(() => {
+      turn = null;
+      sliceStart = performance.now();
+      resolve();
+    });
   });
+  void turn.then(resume);
 }
 
 interface Scheduling {
@@ -46,7 +51,6 @@ interface Scheduling {
 
 function hop(task: () => void): void {
   const { setImmediate, scheduler } = globalThis as Scheduling;
-  // Node's immediates and promise reactions keep the async context, a MessageChannel does not.
   if (setImmediate !== undefined) setImmediate(task);
   else if (scheduler?.yield !== undefined) void scheduler.yield().then(task);
   else if (typeof MessageChannel === 'function') {

@@ -80,7 +80,7 @@ export function __fibers_save(low: usize, high: usize): usize {
  */
 export function __fibers_restore(saved: usize, low: usize, high: usize): void {
   const pointer = __stack_pointer;
-  if (pointer < high) throw new Error("a fiber can resume only from an empty guest stack");
+  if (pointer < high) throw new Error('a fiber can resume only from an empty guest stack');
   // The collector is about to scan this gap, in which lie references of calls that returned long ago.
   memory.fill(high, 0, pointer - high);
   if (saved) {

@@ -1,2 +1,2 @@
 /** The guest-side library, as one entry file: `asc node_modules/wasm-fibers/assembly/index.ts app.ts`. */
-export * from "./fibers";
+export * from './fibers';

@@ -4,13 +4,13 @@
  * answer with what they were given unless a test decides otherwise.
  */
 
-@external("env", "wait_i32") declare function waitI32(value: i32): i32;
-@external("env", "wait_i64") declare function waitI64(value: i64): i64;
-@external("env", "wait_f32") declare function waitF32(value: f32): f32;
-@external("env", "wait_f64") declare function waitF64(value: f64): f64;
-@external("env", "wait_void") declare function waitVoid(tag: i32): void;
+@external('env', 'wait_i32') declare function waitI32(value: i32): i32;
+@external('env', 'wait_i64') declare function waitI64(value: i64): i64;
+@external('env', 'wait_f32') declare function waitF32(value: f32): f32;
+@external('env', 'wait_f64') declare function waitF64(value: f64): f64;
+@external('env', 'wait_void') declare function waitVoid(tag: i32): void;
 /** Never suspends: how a test sees in which order things happen. */
-@external("env", "note") declare function note(tag: i32): void;
+@external('env', 'note') declare function note(tag: i32): void;
 
 export function addI32(a: i32, b: i32): i32 {
   return waitI32(a) + waitI32(b);

@@ -3,7 +3,7 @@
  * find them nowhere but on the shadow stack. The test collects at every wait and overwrites what was freed.
  */
 
-@external("env", "wait_i32") declare function wait(value: i32): i32;
+@external('env', 'wait_i32') declare function wait(value: i32): i32;
 
 /** Collects everything unreachable, then fills the freed blocks with other content, so that a reader notices. */
 export function collectAndLitter(): void {
@@ -33,12 +33,12 @@ class Node {
 
 /** A fresh string of a known content. */
 function word(seed: i32): string {
-  return "<" + seed.toString() + ":" + (seed * 7).toString() + ">";
+  return '<' + seed.toString() + ':' + (seed * 7).toString() + '>';
 }
 
 /** A fresh string made across a wait. */
 function slowWord(seed: i32): string {
-  return "<" + wait(seed).toString() + ":" + (wait(seed) * 7).toString() + ">";
+  return '<' + wait(seed).toString() + ':' + (wait(seed) * 7).toString() + '>';
 }
 
 function concatenate(seed: i32): bool {
@@ -47,8 +47,8 @@ function concatenate(seed: i32): bool {
 }
 
 function literals(seed: i32): bool {
-  const made = [word(seed), slowWord(seed + 1), [word(seed + 2), slowWord(seed + 3)].join("/")];
-  return made.join("+") == word(seed) + "+" + word(seed + 1) + "+" + word(seed + 2) + "/" + word(seed + 3);
+  const made = [word(seed), slowWord(seed + 1), [word(seed + 2), slowWord(seed + 3)].join('/')];
+  return made.join('+') == word(seed) + '+' + word(seed + 1) + '+' + word(seed + 2) + '/' + word(seed + 3);
 }
 
 function chain(seed: i32, length: i32): bool {
@@ -107,7 +107,7 @@ function descend(random: Random, depth: i32, seed: i32): i32 {
 
 /** The result is a fresh string, to be read by the host as long as nothing else runs. */
 export function greet(name: string): string {
-  return "Hello, " + name + slowWord(name.length) + "!";
+  return 'Hello, ' + name + slowWord(name.length) + '!';
 }
 
 /** Runs at suspension depth and size of the caller's choice: `n` live strings, one in each frame. */

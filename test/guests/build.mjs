@@ -1,0 +1,146 @@
+// Builds the guests that tests and examples use into build/guests: NAME.wasm as the compiler made it, and
+// NAME.fibers.wasm instrumented by the instrumenter in build/ (which `npm run build` makes).
+//
+//   node test/guests/build.mjs             all
+//   node test/guests/build.mjs qsort lua   only these
+//
+// What holds: a guest is built again exactly when its sources, its flags, its compiler or the instrumenter changed; a
+// file in build/guests is never one of an older state; a compiler that is missing is a line that starts with
+// 'skipped:', a guest that does not compile is a failure.
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import path from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { CLANG_REMEDY, compileAssemblyScript, compileC, hasClang, sourcesOf } from './compilers.mjs';
+import { REMEDY, fetchSource } from './fetch-sources.mjs';
+import { ASSEMBLYSCRIPT, C_GUESTS, LIBRARIES } from './list.mjs';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const TARGET = path.join(ROOT, 'build/guests');
+/** What each file in build/guests was built from: a file each, so that two builds at once do not undo each other's. */
+const HASHES = path.join(TARGET, 'hashes');
+const HOST = path.join(ROOT, 'build/host');
+const INSTRUMENTER = path.join(HOST, 'instrument/index.js');
+
+const wanted = process.argv.slice(2);
+const chosen = (guests) => guests.filter(({ name }) => wanted.length === 0 || wanted.includes(name));
+
+mkdirSync(HASHES, { recursive: true });
+let built = 0;
+
+function known(name) {
+  const file = path.join(HASHES, name);
+  return existsSync(file) ? readFileSync(file, 'utf8') : '';
+}
+
+const remember = (name, key) => writeFileSync(path.join(HASHES, name), key);
+
+function hash(...parts) {
+  const digest = createHash('sha256');
+  for (const part of parts) digest.update(part).update('\0');
+  return digest.digest('hex');
+}
+
+const hashFiles = (files) => hash(...files.flatMap((file) => [file, readFileSync(path.resolve(ROOT, file))]));
+const versionOf = (name) => createRequire(import.meta.url)(`${name}/package.json`).version;
+
+/** Everything that decides what `instrument` makes of a module; null as long as it is not built. */
+const instrumenter = (() => {
+  if (!existsSync(INSTRUMENTER)) return null;
+  const folders = ['instrument', 'runtime'].map((name) => path.join(HOST, name));
+  const files = folders.flatMap((folder) =>
+    readdirSync(folder, { recursive: true }).map((file) => path.join(folder, file)),
+  );
+  const code = files.filter((file) => file.endsWith('.js') && (!file.includes('runtime') || file.includes('metadata')));
+  return hash(hashFiles(code.toSorted()), versionOf('binaryen'));
+})();
+
+/** Runs `make` if `file` is not already what `key` stands for; it is whole or not there. */
+async function upToDate(file, key, make) {
+  const target = path.join(TARGET, file);
+  if (known(file) === key && existsSync(target)) return;
+  rmSync(target, { force: true });
+  const started = performance.now();
+  const partial = `${target}.${process.pid}`;
+  await make(partial);
+  renameSync(partial, target);
+  remember(file, key);
+  built++;
+  const seconds = ((performance.now() - started) / 1000).toFixed(1);
+  console.log(`built ${file} (${(statSync(target).size / 1000).toFixed(1)} kB, ${seconds} s)`);
+}
+
+async function buildGuest(guest, compile, compiler, folder) {
+  const { name, flags, suspending, options = {} } = guest;
+  const plain = `${name}.wasm`;
+  const key = hash(compiler, JSON.stringify(flags), hashFiles(sourcesOf(guest, folder)));
+  await upToDate(plain, key, (target) => compile(guest, target, folder));
+  if (instrumenter === null) return;
+  const settings = { suspending, ...options };
+  await upToDate(`${name}.fibers.wasm`, hash(key, instrumenter, JSON.stringify(settings)), async (target) => {
+    const { instrument } = await import(pathToFileURL(INSTRUMENTER).href);
+    const { wasm } = await instrument(readFileSync(path.join(TARGET, plain)), settings);
+    writeFileSync(target, wasm);
+  });
+}
+
+/** Removes what could not be brought up to date, so that no test runs on an older state of it. */
+function skip(guests, line) {
+  for (const { name } of guests) {
+    for (const file of [`${name}.wasm`, `${name}.fibers.wasm`]) rmSync(path.join(TARGET, file), { force: true });
+  }
+  console.log(`skipped: ${line}`);
+}
+
+async function buildTextGuests() {
+  if (instrumenter === null || wanted.length > 0) return;
+  const folder = path.join(ROOT, 'test/guests/wat');
+  const files = readdirSync(folder).map((file) => path.join(folder, file));
+  const key = hash(hashFiles([...files.toSorted(), 'test/guests/wat.mjs']), instrumenter);
+  const outputs = readdirSync(folder).map((file) => path.join(TARGET, `${path.basename(file, '.wat')}.fibers.wasm`));
+  if (known('wat') === key && outputs.every((file) => existsSync(file))) return;
+  const { buildTextGuests: make } = await import('./wat.mjs');
+  await make();
+  remember('wat', key);
+  built += outputs.length;
+  console.log(`built ${outputs.length} text guests`);
+}
+
+async function buildAssemblyScript() {
+  const compiler = `asc ${versionOf('assemblyscript')}`;
+  for (const guest of chosen(ASSEMBLYSCRIPT)) await buildGuest(guest, compileAssemblyScript, compiler);
+}
+
+async function buildC() {
+  const plain = chosen(C_GUESTS);
+  const real = chosen(LIBRARIES);
+  if (plain.length + real.length === 0) return;
+  const clang = ['/usr/bin/clang', '/usr/local/bin/clang'].find((file) => existsSync(file));
+  // A compiler is known by its file: to ask it for its version takes longer than everything else that is up to date.
+  const compiler = clang === undefined ? 'clang' : `${clang} ${statSync(clang).mtimeMs}`;
+  if (known('clang') !== compiler) {
+    if (!(await hasClang())) return skip([...plain, ...real], `C guests: ${CLANG_REMEDY}`);
+    remember('clang', compiler);
+  }
+  for (const guest of plain) await buildGuest(guest, compileC, compiler);
+  for (const guest of real) {
+    let folder;
+    try {
+      folder = await fetchSource(guest.library);
+    } catch (error) {
+      const why = String(error.stderr || error.message || error)
+        .trim()
+        .split('\n')[0];
+      skip([guest], `C guest ${guest.name} (source package ${guest.library}): ${REMEDY} (${why})`);
+      continue;
+    }
+    await buildGuest(guest, compileC, compiler, folder);
+  }
+}
+
+await buildTextGuests();
+await buildAssemblyScript();
+await buildC();
+if (instrumenter === null) console.log('guests are not instrumented: build/ has no instrumenter yet (npm run build)');
+console.log(built === 0 ? 'guests are up to date' : `${built} files built`);

@@ -1,0 +1,2 @@
+// WASI has no setjmp, and Lua includes it although it is told to throw otherwise (lua-host.h).
+#pragma once

@@ -1,0 +1,73 @@
+// Source to un-instrumented module: asc in this process, clang in its own. Each takes a guest of list.mjs and the path to
+// write, and throws with the compiler's own words.
+import { execFile } from 'node:child_process';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const exec = promisify(execFile);
+
+const GUEST_PART = 'assembly/fibers.ts';
+const CLANG = ['--target=wasm32-wasi', '-O2'];
+
+export const CLANG_REMEDY = 'install clang lld wasi-libc libclang-rt-dev-wasm32';
+
+/** The files that decide what the guest becomes. */
+export function sourcesOf({ source, library, files }, folder) {
+  const own = `test/guests/${source}`;
+  if (source.endsWith('.ts')) return [GUEST_PART, own];
+  if (library === undefined) return [own];
+  const headers = readdirSync(path.join(ROOT, 'test/guests/c/include')).map((file) => `test/guests/c/include/${file}`);
+  const parts = readdirSync(folder).filter((file) => files(file));
+  return [own, ...headers, ...parts.map((file) => path.join(folder, file))];
+}
+
+export async function compileAssemblyScript({ name, source, flags }, target) {
+  const { default: asc } = await import('assemblyscript/asc');
+  let wasm;
+  const { error, stderr } = await asc.main(
+    [GUEST_PART, `test/guests/${source}`, ...flags, '--baseDir', ROOT, '--outFile', `${name}.wasm`],
+    {
+      // The repository's asconfig.json is for people; a guest's flags are those in the list.
+      readFile(file, folder) {
+        const found = path.resolve(folder, file);
+        return path.basename(found) === 'asconfig.json' || !existsSync(found) ? null : readFileSync(found, 'utf8');
+      },
+      writeFile(file, content) {
+        if (file.endsWith('.wasm')) wasm = content;
+      },
+      listFiles: () => null,
+    },
+  );
+  if (error !== null || wasm === undefined) throw new Error(`asc could not compile ${source}:\n${stderr.toString()}`);
+  writeFileSync(target, wasm);
+}
+
+export async function compileC({ source, library, files, flags }, target, folder) {
+  const parts = library === undefined ? [] : readdirSync(folder).filter((file) => files(file));
+  const args = [...CLANG, ...flags, '-o', target, `test/guests/${source}`];
+  if (library !== undefined) args.push(`-I${folder}`, ...parts.map((file) => path.join(folder, file)));
+  try {
+    await exec('clang', args, { cwd: ROOT, maxBuffer: 1 << 24 });
+  } catch (error) {
+    throw new Error(`clang could not compile ${source}:\n${error.stderr ?? error}`, { cause: error });
+  }
+}
+
+/** Can clang compile and link for WASI here? Tried, since each of the four packages may be the one that is missing. */
+export async function hasClang() {
+  const folder = mkdtempSync(path.join(os.tmpdir(), 'wasm-fibers-'));
+  try {
+    const source = path.join(folder, 'try.c');
+    writeFileSync(source, '#include <stdlib.h>\nint main(int n, char **v) { return malloc(n) == *v; }\n');
+    await exec('clang', [...CLANG, '-o', path.join(folder, 'try.wasm'), source]);
+    return true;
+  } catch {
+    return false;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}

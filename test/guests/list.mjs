@@ -1,0 +1,96 @@
+// The guests that tests use: where each comes from, how it is compiled, and which of its imports may wait.
+
+const SUSPENDING_AS = ['env.wait_*'];
+
+/** AssemblyScript, compiled with the guest-side part first. `flags` are those of asc. */
+export const ASSEMBLYSCRIPT = [
+  { name: 'basic', source: 'as/basic.ts', flags: ['-O3', '--exportTable'], suspending: SUSPENDING_AS },
+  // A reference that the collector loses shows at one optimisation level and hides at another.
+  { name: 'strings', source: 'as/strings.ts', flags: ['-O3'], suspending: SUSPENDING_AS },
+  { name: 'strings-debug', source: 'as/strings.ts', flags: ['--debug'], suspending: SUSPENDING_AS },
+  { name: 'strings-small', source: 'as/strings.ts', flags: ['-Oz', '--exportRuntime'], suspending: SUSPENDING_AS },
+  {
+    name: 'strings-minimal',
+    source: 'as/strings.ts',
+    flags: ['-O3', '--runtime', 'minimal', '--stackSize', '32768'],
+    suspending: SUSPENDING_AS,
+  },
+  { name: 'strings-stub', source: 'as/strings.ts', flags: ['-O3', '--runtime', 'stub'], suspending: SUSPENDING_AS },
+  { name: 'toplevel', source: 'as/toplevel.ts', flags: ['-O3'], suspending: SUSPENDING_AS },
+  {
+    name: 'toplevel-start',
+    source: 'as/toplevel.ts',
+    flags: ['-O3', '--exportStart', '_start'],
+    suspending: SUSPENDING_AS,
+  },
+];
+
+const WARNINGS = ['-Wall', '-Wextra', '-Werror'];
+const REACTOR = ['-mexec-model=reactor'];
+const ALLOCATOR = ['-Wl,--export=malloc,--export=free'];
+const C = [...WARNINGS, ...REACTOR, ...ALLOCATOR, '-Wl,--strip-debug,--export-table'];
+
+/** C, compiled by clang for WASI at -O2. */
+export const C_GUESTS = [
+  { name: 'qsort', source: 'c/qsort.c', flags: C, suspending: ['env.compare'] },
+  { name: 'buffers', source: 'c/buffers.c', flags: C, suspending: ['env.fill'] },
+  {
+    // As release builds are, without names.
+    name: 'buffers-stripped',
+    source: 'c/buffers.c',
+    flags: [...WARNINGS, ...REACTOR, ...ALLOCATOR, '-Wl,--strip-all'],
+    suspending: ['env.fill'],
+  },
+  {
+    // malloc and free are linked in but not exported: found by their names.
+    name: 'startup',
+    source: 'c/startup.c',
+    flags: [...WARNINGS, ...REACTOR, '-Wl,--strip-debug'],
+    suspending: ['env.wait'],
+  },
+  {
+    name: 'startup-command',
+    source: 'c/startup.c',
+    flags: [...WARNINGS, '-DCOMMAND', '-Wl,--strip-debug'],
+    suspending: ['env.wait'],
+  },
+  { name: 'deep', source: 'c/deep.c', flags: C, suspending: ['env.wait'] },
+  { name: 'callbacks', source: 'c/callbacks.c', flags: C, suspending: ['env.wait', 'env.each'] },
+  { name: 'overflow', source: 'c/overflow.c', flags: C, suspending: ['env.wait'] },
+  { name: 'leaf', source: 'c/leaf.c', flags: C, suspending: ['env.wait'] },
+];
+
+const LIBRARY = [...REACTOR, ...ALLOCATOR, '-Wl,--strip-debug,--export-table', '-w'];
+
+/** Real libraries from Debian's sources (fetch-sources.mjs). `files` picks the library's own files from its folder. */
+export const LIBRARIES = [
+  {
+    name: 'lua',
+    source: 'c/lua.c',
+    library: 'lua5.4',
+    files: (file) => /^l.*\.c$/.test(file) && !/^(lua|luac|linit|liolib|loslib|loadlib|ldblib|lutf8lib)\.c$/.test(file),
+    flags: [...LIBRARY, '-include', 'test/guests/c/include/lua-host.h', '-Itest/guests/c/include'],
+    suspending: ['env.http_get', 'env.sleep', 'env.protected_call'],
+  },
+  {
+    name: 'sqlite',
+    source: 'c/sqlite.c',
+    library: 'sqlite3',
+    files: (file) => file === 'sqlite3.c',
+    flags: [
+      ...LIBRARY,
+      '-DSQLITE_OS_OTHER=1',
+      '-DSQLITE_THREADSAFE=0',
+      '-DSQLITE_TEMP_STORE=3',
+      '-DSQLITE_DEFAULT_MEMSTATUS=0',
+      '-DSQLITE_DQS=0',
+      '-DSQLITE_OMIT_DEPRECATED',
+      '-DSQLITE_OMIT_JSON',
+      '-DSQLITE_OMIT_LOAD_EXTENSION',
+      '-DSQLITE_OMIT_LOCALTIME',
+      '-DSQLITE_OMIT_SHARED_CACHE',
+      '-DSQLITE_OMIT_WAL',
+    ],
+    suspending: ['env.vfs_*'],
+  },
+];

@@ -176,6 +176,14 @@ export class RunnableFiber implements Task, Fiber {
     return true;
   }
 
+  /** Interrupts a fiber that caught its cancellation and waits again: its guest is being disposed of. */
+  cancelAgain(): void {
+    if (this.state !== 'suspended' || this.cancelPending) return;
+    this.cancelPending = true;
+    this.abandonWait();
+    this.owner.interrupt(this);
+  }
+
   /** The cancellation, to be thrown in the guest now. */
   takeCancellation(): FiberError | null {
     if (!this.cancelPending) return null;

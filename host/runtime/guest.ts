@@ -174,7 +174,10 @@ export class GuestRuntime implements FiberOwner, BackendHooks {
       this.#closed ??= disposed;
       this.#whenEmpty = resolve;
       if (this.#options.signal !== undefined) unsubscribe(this.#options.signal, this.#onAbort);
-      for (const fiber of this.fibers) fiber.cancel(disposed);
+      for (const each of this.fibers) {
+        const fiber = each as RunnableFiber;
+        if (!fiber.cancel(disposed)) fiber.cancelAgain();
+      }
       if (this.#live === 0) resolve();
     }));
   }
@@ -283,8 +286,13 @@ export class GuestRuntime implements FiberOwner, BackendHooks {
       const cancellation = fiber.takeCancellation();
       if (cancellation !== null) this.#deliver(fiber, true, cancellation);
     };
-    if (fiber.gate === null) queueMicrotask(run);
-    else fiber.gate(run);
+    const { gate } = fiber;
+    if (gate === null) queueMicrotask(run);
+    else {
+      // It opens once; a cancellation comes twice only when the guest is disposed of.
+      fiber.gate = null;
+      gate(run);
+    }
   }
 
   drop(fiber: RunnableFiber): void {

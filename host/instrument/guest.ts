@@ -243,7 +243,8 @@ export function findAllocator(
     const found = pair(outline, '__new', null, 'object');
     if (found !== null) return found;
   }
-  if (!analysis.memoryGrow && !analysis.memorySize) {
+  const growsByImport = outline.imports.some((each) => each.name === 'emscripten_resize_heap');
+  if (!analysis.memoryGrow && !analysis.memorySize && !growsByImport) {
     const memory = outline.memories[0];
     if (memory === undefined || memory.max === null || memory.max > memory.min) return { kind: 'grow' };
     throw new FiberError(
@@ -253,7 +254,7 @@ export function findAllocator(
   }
   const remedy = isAssemblyScript(outline)
     ? 'Compile the guest part in: asc node_modules/wasm-fibers/assembly/fibers.ts app.ts ...'
-    : 'Export malloc and free (clang: -Wl,--export=malloc,--export=free; emcc: -sEXPORTED_FUNCTIONS=_malloc,_free,...), or name two functions with --allocator ALLOC,FREE; keep the name section (-g) if they are internal. ' +
+    : 'Export malloc and free (clang: -Wl,--export=malloc,--export=free; emcc: -sEXPORTED_FUNCTIONS=_malloc,_free,...), or name two functions with --allocator ALLOC,FREE: internal ones if the name section was kept (-g), minified exports as the glue code has them (Emscripten: _malloc = wasmExports[...]). ' +
       'If nothing in the guest relies on owning all memory that it has not asked for, say --allocator memory.grow.';
   throw new FiberError(
     'NO_ALLOCATOR',

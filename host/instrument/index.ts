@@ -17,7 +17,7 @@ export { FiberError } from '../errors.ts';
 export type { FiberErrorCode } from '../errors.ts';
 export type { Metadata } from '../runtime/metadata.ts';
 export { inspect } from './inspect.ts';
-export type { Inspection } from './inspect.ts';
+export type { InspectedExport, InspectedImport, Inspection } from './inspect.ts';
 export type { InstrumentOptions, Phase } from './options.ts';
 
 export interface InstrumentResult {

@@ -10,6 +10,7 @@ import { FORMAT_VERSION, SECTION } from '../runtime/metadata.ts';
 import type { ImportSignature, Metadata, ValueType } from '../runtime/metadata.ts';
 import { functionImports, functionName } from './binary/module.ts';
 import type { Outline } from './binary/module.ts';
+import { maySuspend } from './binary/analysis.ts';
 import type { Analysis } from './binary/analysis.ts';
 import { guarded } from './binaryen.ts';
 import type { Binaryen, BinaryenModule, PassArgument } from './binaryen.ts';
@@ -306,11 +307,23 @@ class Rewriter {
 
   #optimise(): void {
     const { settings } = this.#plan;
-    this.#binaryen.setPassArgument('no-inline', OUT_OF_LINE);
-    this.#module.runPasses(['no-inline']);
+    for (const pattern of [OUT_OF_LINE, ...this.#leftOut()]) {
+      this.#binaryen.setPassArgument('no-inline', pattern);
+      this.#module.runPasses(['no-inline']);
+    }
     this.#binaryen.setOptimizeLevel(settings.optimizeLevel);
     this.#binaryen.setShrinkLevel(settings.shrinkLevel);
     this.#module.optimize();
+  }
+
+  /** Functions that trap if something below them suspends; they stay out of line, so that the trap has their name. */
+  #leftOut(): string[] {
+    const { outline, analysis, settings, suspending, instrumented } = this.#plan;
+    if (!settings.asserts) return [];
+    const names = [...maySuspend(outline, analysis, suspending, false)]
+      .filter((index) => !instrumented.has(index))
+      .map((index) => this.#name(index));
+    return names.length <= MAX_OUT_OF_LINE ? names : [];
   }
 
   #metadata(largestFrame: number, catchDepth: boolean): Metadata {
@@ -367,6 +380,9 @@ class Rewriter {
  * overflow the engine's stack; above, passes may rewrite the shapes that segments.ts looks for, for nothing measurable.
  */
 const ASYNCIFY_LEVEL = 1;
+
+/** With more functions than this, keeping them out of line would cost more time than their exact names are worth. */
+const MAX_OUT_OF_LINE = 500;
 
 /** A list for a pass argument. With a line break at its end the names in it may contain commas and brackets. */
 function lines(names: readonly string[]): string {

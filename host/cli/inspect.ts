@@ -1,0 +1,114 @@
+/** `wasm-fibers inspect`: what a module is, for a person or (`--json`) for a program. */
+import { inspect } from '../instrument/index.ts';
+import type { InspectedImport, Inspection } from '../instrument/index.ts';
+import { readInput } from './files.ts';
+import { bytes, styleFor } from './style.ts';
+import type { Style } from './style.ts';
+
+export interface InspectFlags {
+  readonly json?: boolean;
+}
+
+export async function inspectCommand(file: string, flags: InspectFlags): Promise<void> {
+  const inspection = inspect(await readInput(file));
+  const text = flags.json ? JSON.stringify(inspection, null, 2) : describe(file, inspection, styleFor(process.stdout));
+  process.stdout.write(`${text}\n`);
+}
+
+function describe(file: string, it: Inspection, style: Style): string {
+  const rows: [label: string, value: string][] = [
+    ['what it is', whatItIs(it)],
+    [
+      'size',
+      `${bytes(it.size)}, ${it.functions.count} functions${it.functions.named ? ' with names' : ', no name section'}`,
+    ],
+  ];
+  if (it.language !== null) rows.push(['language', it.language]);
+  if (it.producers.length > 0) rows.push(['produced by', it.producers.join(', ')]);
+  rows.push(['memory', describeMemory(it)]);
+  if (it.start !== null) rows.push(['start function', it.start]);
+  rows.push(['shadow stack', it.stack === null ? 'none found' : `${it.stack.kind}, pointer ${it.stack.global}`]);
+  rows.push(['allocator', it.allocator ?? 'none found']);
+  if (it.features.length > 0) rows.push(['features', it.features.join(', ')]);
+  const { metadata } = it;
+  if (metadata !== null) {
+    const { options } = metadata;
+    rows.push(['start', metadata.start ? 'the export wasm-fibers.start' : 'none']);
+    rows.push(['largest frame', `${metadata.largestFrame} bytes`]);
+    rows.push([
+      'options',
+      Object.entries(options)
+        .map(([key, value]) => `${key} ${show(value)}`)
+        .join(', '),
+    ]);
+    rows.push(['source SHA-256', metadata.source]);
+  }
+  const width = Math.max(...rows.map(([label]) => label.length));
+  const lines = [style.bold(file), ...rows.map(([label, value]) => `  ${style.dim(label.padEnd(width))}  ${value}`)];
+
+  lines.push('', style.bold(`imports (${it.imports.length})`));
+  const nameWidth = widest(it.imports.map(nameOf));
+  for (const each of it.imports) lines.push(`  ${nameOf(each).padEnd(nameWidth)}  ${describeImport(each, style)}`);
+  lines.push('', style.bold(`exports (${it.exports.length})`));
+  const exportWidth = widest(it.exports.map((each) => each.name));
+  for (const each of it.exports) {
+    lines.push(`  ${each.name.padEnd(exportWidth)}  ${each.type === null ? each.kind : signature(each.type)}`);
+  }
+  lines.push('', style.bold('next'), ...next(file, it).map((line) => `  ${line}`));
+  return lines.join('\n');
+}
+
+function whatItIs(it: Inspection): string {
+  if (it.kind === 'instrumented') return `a module instrumented by wasm-fibers (format ${it.metadata?.version ?? '?'})`;
+  if (it.kind === 'asyncify') return 'a module instrumented with Asyncify by another tool (not by wasm-fibers)';
+  return 'a core WebAssembly module, not instrumented';
+}
+
+function describeMemory(it: Inspection): string {
+  if (it.memories.length === 0) return 'none';
+  return it.memories
+    .map((memory) => {
+      const limits = `${memory.min} page${memory.min === 1 ? '' : 's'} (${memory.min * 64} KiB)${memory.max === null ? '' : `, at most ${memory.max}`}`;
+      const flags = [memory.shared ? 'shared' : '', memory.is64 ? '64-bit' : '', memory.imported ? 'imported' : ''];
+      const exported = memory.exported.length > 0 ? `exported as ${memory.exported.join(', ')}` : '';
+      return [limits, ...flags, exported].filter((part) => part !== '').join(', ');
+    })
+    .join('; ');
+}
+
+function nameOf(each: InspectedImport): string {
+  return `${each.module}.${each.name}`;
+}
+
+function widest(names: readonly string[]): number {
+  return Math.min(44, Math.max(0, ...names.map((name) => name.length)));
+}
+
+function signature(type: { readonly params: readonly string[]; readonly results: readonly string[] }): string {
+  return `(${type.params.join(', ')}) -> ${type.results.length === 0 ? '()' : type.results.join(', ')}`;
+}
+
+function describeImport(each: InspectedImport, style: Style): string {
+  const type = each.type === null ? `${each.kind} ${each.detail}`.trim() : signature(each.type);
+  return each.suspending === true ? `${type}  ${style.green('may suspend')}` : type;
+}
+
+function show(value: unknown): string {
+  return Array.isArray(value) ? `[${value.join(' ')}]` : String(value);
+}
+
+function next(file: string, it: Inspection): string[] {
+  if (it.kind === 'instrumented') {
+    return [
+      `const guest = await instantiate(new URL('${file}', import.meta.url), { ... });   // import { instantiate } from 'wasm-fibers'`,
+    ];
+  }
+  if (it.refusal !== null) return it.refusal.split('\n').slice(0, 1);
+  const functions = it.imports.filter((each) => each.kind === 'function');
+  const [first] = functions;
+  if (first === undefined) return ['It imports no functions, so nothing in it can wait for the host.'];
+  return [
+    `wasm-fibers instrument ${file} -o ${file.replace(/\.wasm$/, '')}.fibers.wasm --suspending ${nameOf(first)}`,
+    `(--suspending once for each import that may return a promise; up to ${it.couldSuspend} of ${it.functions.count} functions would be instrumented)`,
+  ];
+}

@@ -1,0 +1,167 @@
+#!/usr/bin/env node
+/** The command line: arguments and exit codes, nothing else. */
+import { readFileSync } from 'node:fs';
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { FiberError } from '../instrument/index.ts';
+import { CliError } from './errors.ts';
+import type { ExitCode } from './errors.ts';
+import { inspectCommand } from './inspect.ts';
+import type { InspectFlags } from './inspect.ts';
+import { instrumentCommand } from './instrument.ts';
+import type { InstrumentFlags } from './instrument.ts';
+import { styleFor } from './style.ts';
+
+const LEVELS: Readonly<Record<string, InstrumentFlags['optimize']>> = {
+  '0': { optimizeLevel: 0, shrinkLevel: 0 },
+  '1': { optimizeLevel: 1, shrinkLevel: 0 },
+  '2': { optimizeLevel: 2, shrinkLevel: 0 },
+  '3': { optimizeLevel: 3, shrinkLevel: 0 },
+  '4': { optimizeLevel: 4, shrinkLevel: 0 },
+  s: { optimizeLevel: 2, shrinkLevel: 1 },
+  z: { optimizeLevel: 2, shrinkLevel: 2 },
+};
+
+function parseLevel(value: string): InstrumentFlags['optimize'] {
+  const level = LEVELS[value];
+  if (level === undefined) throw new InvalidArgumentError('It must be -O0, -O1, -O2, -O3, -O4, -Os or -Oz.');
+  return level;
+}
+
+function collect(value: string, before: readonly string[] = []): readonly string[] {
+  if (value === '') throw new InvalidArgumentError('It must not be empty.');
+  return [...before, value];
+}
+
+function version(): string {
+  const file = new URL('../../../package.json', import.meta.url);
+  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
+}
+
+function program(): Command {
+  const root = new Command('wasm-fibers')
+    .description('Lets synchronous WebAssembly modules wait for promises: many fibers in one instance.')
+    .version(version(), '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'print this help')
+    .helpCommand('help [command]', 'print the help of a command')
+    .showHelpAfterError('(run it with --help to learn what it takes)')
+    .exitOverride()
+    .addHelpText(
+      'after',
+      `
+Examples:
+  wasm-fibers inspect app.wasm                                        what is it, and which imports does it have?
+  wasm-fibers instrument app.wasm -o app.fibers.wasm --suspending env.sleep
+  wasm-fibers instrument app.wasm -o app.fibers.wasm --suspending 'net.*' --suspending wasi_snapshot_preview1.fd_read
+
+Exit codes: 0 done, 1 refused (the message says why and what to do), 2 usage.`,
+    );
+  addInstrument(root);
+  addInspect(root);
+  return root;
+}
+
+function addInstrument(root: Command): void {
+  root
+    .command('instrument')
+    .summary('rewrite a module so that its calls can wait')
+    .description(
+      'Rewrites a module so that the imports named may return promises. The result runs with `instantiate` of wasm-fibers, ' +
+        'on every engine. Takes about 30 seconds per megabyte.',
+    )
+    .argument('<input>', 'a core WebAssembly module; - is standard input')
+    .requiredOption('-o, --output <file>', 'where to write the result; - is standard output')
+    .option(
+      '--suspending <module.name>',
+      "an import that may return a promise; repeatable, * is a wildcard, '*' means all",
+      collect,
+    )
+    .addOption(
+      new Option('-O, --optimize <level>', 'optimise: -O0 to -O4, -Os, -Oz as in wasm-opt')
+        .argParser(parseLevel)
+        .default(LEVELS['1'], '-O1: the module is optimised already'),
+    )
+    .option('-g, --debug-names', 'keep function names (the default)')
+    .option('--strip-debug', 'drop function names: smaller, but errors and stack traces show numbers')
+    .option('--only <function>', 'instrument these functions only; repeatable, * is a wildcard', collect)
+    .option('--add <function>', 'instrument these functions too, and all that call them', collect)
+    .option('--remove <function>', 'never instrument these; a suspension above one traps and names it', collect)
+    .option('--ignore-indirect', 'take it that calls through tables never wait; one that does traps')
+    .option('--stack-pointer <global>', 'the shadow stack pointer: a name, an index, auto or none (default: auto)')
+    .addOption(
+      new Option('--shadow-stack <kind>', 'whose shadow stack it is')
+        .choices(['auto', 'llvm', 'assemblyscript', 'none'])
+        .default('auto'),
+    )
+    .option('--allocator <alloc,free>', "the guest's allocator: two functions, memory.grow or auto (default: auto)")
+    .option('--fiber-global <global>', 'a mutable global of which each fiber has its own value; repeatable', collect)
+    .option('--input-source-map <file>', "the module's source map (also -ism)")
+    .option('--output-source-map <file>', 'where to write the source map of the result (also -osm)')
+    .option('--output-source-map-url <url>', 'its URL, to be written into the module (also -osu)')
+    .option('-q, --quiet', 'no summary')
+    .addHelpText(
+      'after',
+      `
+Which imports? Those whose host function returns a promise. Name them exactly, or the module grows and slows more than it
+needs to: only functions that can reach one of them are instrumented. 'wasm-fibers inspect' lists them.
+
+Examples:
+  wasm-fibers instrument app.wasm -o app.fibers.wasm --suspending env.httpGet
+  wasm-fibers instrument app.wasm -o app.wasm --suspending 'env.*' -Os         in place: written whole or not at all
+  wasm-fibers instrument app.wasm -o out.wasm --suspending env.read --remove 'gc_*'
+  wasm-fibers instrument app.wasm -ism app.wasm.map -o out.wasm -osm out.wasm.map --suspending env.sleep`,
+    )
+    .action((input: string, flags: InstrumentFlags & { debugNames?: boolean }) => {
+      if (flags.debugNames && flags.stripDebug) throw new CliError(2, '-g and --strip-debug contradict each other.');
+      return instrumentCommand(input, flags);
+    });
+}
+
+function addInspect(root: Command): void {
+  root
+    .command('inspect')
+    .summary('say what a module is')
+    .description(
+      'Prints what a module is: imports and exports with their types, memory, shadow stack, how it was instrumented.',
+    )
+    .argument('<file>', 'a core WebAssembly module; - is standard input')
+    .option('--json', 'for programs')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  wasm-fibers inspect app.wasm
+  wasm-fibers inspect app.wasm --json | jq '.imports[] | select(.suspending)'`,
+    )
+    .action((file: string, flags: InspectFlags) => inspectCommand(file, flags));
+}
+
+/** wasm-opt's one-dash spellings of long options, which no option parser of the usual kind reads. */
+const SPELLINGS: Readonly<Record<string, string>> = {
+  '-ism': '--input-source-map',
+  '-osm': '--output-source-map',
+  '-osu': '--output-source-map-url',
+};
+
+async function main(): Promise<ExitCode> {
+  const style = styleFor(process.stderr);
+  const fail = (code: ExitCode, message: string): ExitCode => {
+    process.stderr.write(`${style.red('wasm-fibers:')} ${message}\n`);
+    return code;
+  };
+  try {
+    await program().parseAsync([
+      ...process.argv.slice(0, 2),
+      ...process.argv.slice(2).map((argument) => SPELLINGS[argument] ?? argument),
+    ]);
+    return 0;
+  } catch (error) {
+    // Commander has printed what it had to say.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    if (error instanceof CliError) return fail(error.exitCode, error.message);
+    if (error instanceof FiberError) return fail(1, error.message);
+    const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    return fail(1, `an error that should not happen; please report it.\n${text}`);
+  }
+}
+
+process.exitCode = await main();

@@ -1,0 +1,257 @@
+/** The command line as it is published: the built file, run as a person runs it. */
+import { execFile } from 'node:child_process';
+import { chmod, mkdtemp, readFile, readdir, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { readOutline } from '../../host/instrument/binary/module.ts';
+import { assemble } from './instrument-driver.ts';
+
+const MAIN = fileURLToPath(new URL('../../build/host/cli/main.js', import.meta.url));
+const GUEST = `(module
+  (import "env" "sleep" (func $sleep (param i32) (result i64))) (import "env" "log" (func $log (param i32)))
+  (memory (export "memory") 1 10)
+  (func $helper (export "run") (param i32) (result i64) (call $log (i32.const 1)) (call $sleep (local.get 0)))
+  (func $other (export "pure") (result i32) (i32.const 1)))`;
+
+let folder = '';
+beforeAll(async () => {
+  folder = await mkdtemp(path.join(tmpdir(), 'wasm-fibers-cli-'));
+  await writeFile(at('in.wasm'), assemble(GUEST));
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+const at = (name: string): string => path.join(folder, name);
+
+interface Outcome {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs the command line in the test's folder. Bytes of standard input and output are passed as latin1. */
+function cli(
+  args: readonly string[],
+  options: { input?: Uint8Array; env?: Record<string, string> } = {},
+): Promise<Outcome> {
+  return new Promise((resolve) => {
+    const child = execFile(
+      process.execPath,
+      [MAIN, ...args],
+      {
+        cwd: folder,
+        encoding: 'latin1',
+        env: { ...process.env, NO_COLOR: '', FORCE_COLOR: '', ...options.env },
+        maxBuffer: 1 << 26,
+      },
+      (error, stdout, stderr) => resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr }),
+    );
+    child.stdin?.end(options.input);
+  });
+}
+
+/** A non-negative number as a Base64 VLQ. */
+function vlq(value: number): string {
+  const digits = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
+  let rest = value * 2;
+  let encoded = '';
+  do {
+    encoded += digits[(rest & 31) | (rest > 31 ? 32 : 0)] ?? '';
+    rest >>= 5;
+  } while (rest > 0);
+  return encoded;
+}
+
+describe('wasm-fibers instrument', () => {
+  test('writes a module and says what was done', async () => {
+    const { code, stdout, stderr } = await cli([
+      'instrument',
+      'in.wasm',
+      '-o',
+      'out.wasm',
+      '--suspending',
+      'env.sleep',
+    ]);
+    expect({ code, stdout }).toEqual({ code: 0, stdout: '' });
+    expect(stderr).toMatch(/^instrumented out\.wasm: 1 of 2 functions, \d+ bytes -> .*suspending: env\.sleep\n$/m);
+    const module = new WebAssembly.Module(await readFile(at('out.wasm')));
+    expect(WebAssembly.Module.customSections(module, 'wasm-fibers')).toHaveLength(1);
+  });
+
+  test.each([
+    ['-O0', 0, 0],
+    ['-O4', 4, 0],
+    ['-Os', 2, 1],
+    ['-Oz', 2, 2],
+  ])("takes the toolchain's spelling %s", async (flag, optimizeLevel, shrinkLevel) => {
+    const { code } = await cli(['instrument', 'in.wasm', '-o', `level${flag}.wasm`, '--suspending', '*', flag, '-q']);
+    expect(code).toBe(0);
+    const { stdout } = await cli(['inspect', `level${flag}.wasm`, '--json']);
+    expect(JSON.parse(stdout)).toMatchObject({ metadata: { options: { optimizeLevel, shrinkLevel } } });
+  });
+
+  test('reads standard input and writes standard output', async () => {
+    const { code, stdout, stderr } = await cli(['instrument', '-', '-o', '-', '--suspending', 'env.sleep'], {
+      input: await readFile(at('in.wasm')),
+    });
+    expect(code).toBe(0);
+    expect(stderr).toContain('standard output');
+    expect(WebAssembly.validate(Buffer.from(stdout, 'latin1'))).toBe(true);
+  });
+
+  test('in place, keeping the mode of the file, through a symbolic link', async () => {
+    await writeFile(at('same.wasm'), await readFile(at('in.wasm')));
+    await chmod(at('same.wasm'), 0o640);
+    await symlink('same.wasm', at('link.wasm'));
+    const { code } = await cli(['instrument', 'link.wasm', '-o', 'link.wasm', '--suspending', 'env.*', '-q']);
+    expect(code).toBe(0);
+    expect((await stat(at('same.wasm'))).mode & 0o777).toBe(0o640);
+    const { stdout } = await cli(['inspect', 'same.wasm', '--json']);
+    expect(JSON.parse(stdout)).toMatchObject({ kind: 'instrumented' });
+  });
+
+  test('refused: exit code 1, the sentence, and the good file that was there stays', async () => {
+    await writeFile(at('good.wasm'), 'precious');
+    const refused = await cli(['instrument', 'in.wasm', '-o', 'good.wasm', '--suspending', 'env.slep']);
+    expect(refused.code).toBe(1);
+    expect(refused.stderr).toContain('wasm-fibers: --suspending env.slep matches no import');
+    expect(refused.stderr).toContain('Did you mean "env.sleep"');
+    expect(refused.stderr).not.toMatch(/\n\s+at /);
+    expect(await readFile(at('good.wasm'), 'utf8')).toBe('precious');
+    expect((await readdir(folder)).filter((name) => name.endsWith('.tmp'))).toEqual([]);
+  });
+
+  test('without --suspending lists the imports with their types, exit code 1', async () => {
+    const { code, stderr } = await cli(['instrument', 'in.wasm', '-o', 'none.wasm']);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/env\.sleep +\(i32\) -> i64/);
+    expect(stderr).toMatch(/env\.log +\(i32\) -> \(\)/);
+    expect(await readdir(folder)).not.toContain('none.wasm');
+  });
+
+  test('an already instrumented module is refused', async () => {
+    await cli(['instrument', 'in.wasm', '-o', 'twice.wasm', '--suspending', 'env.sleep']);
+    const { code, stderr } = await cli(['instrument', 'twice.wasm', '-o', 'twice.wasm', '--suspending', 'env.sleep']);
+    expect(code).toBe(1);
+    expect(stderr).toContain('already instrumented by wasm-fibers');
+  });
+
+  test.each([
+    ['no arguments', ['instrument'], /'-o, --output <file>' not specified/],
+    ['no input', ['instrument', '-o', 'x.wasm'], /missing required argument 'input'/],
+    ['an unknown option', ['instrument', 'in.wasm', '-o', 'x.wasm', '--suspend', 'a'], /unknown option '--suspend'/],
+    ['an unknown level', ['instrument', 'in.wasm', '-o', 'x.wasm', '-O9'], /must be -O0/],
+    ['an unknown kind', ['instrument', 'in.wasm', '-o', 'x.wasm', '--shadow-stack', 'go'], /Allowed choices are auto/],
+    ['half an allocator', ['instrument', 'in.wasm', '-o', 'x.wasm', '--allocator', 'malloc'], /ALLOC,FREE/],
+    [
+      'an input that does not exist',
+      ['instrument', 'no.wasm', '-o', 'x.wasm', '--suspending', '*'],
+      /no\.wasm: no such file/,
+    ],
+    [
+      'an output in no folder',
+      ['instrument', 'in.wasm', '-o', 'no/x.wasm', '--suspending', '*'],
+      /folder .* does not exist/,
+    ],
+    ['an output that is a folder', ['instrument', 'in.wasm', '-o', '.', '--suspending', '*'], /is a folder/],
+    [
+      'half of a source map',
+      ['instrument', 'in.wasm', '-o', 'x.wasm', '-ism', 'in.map'],
+      /also needs --output-source-map/,
+    ],
+    ['contradicting options', ['instrument', 'in.wasm', '-o', 'x.wasm', '-g', '--strip-debug'], /contradict/],
+    ['an unknown command', ['explode'], /unknown command 'explode'/],
+  ])('usage: %s, exit code 2', async (_, args, message) => {
+    const { code, stderr, stdout } = await cli(args);
+    expect(code).toBe(2);
+    expect(stderr).toMatch(message);
+    expect(stdout).toBe('');
+  });
+
+  test('source maps are read and written', async () => {
+    // One mapping: the first byte of code in the first body (behind its count of locals) is line 17 of guest.c.
+    const start = (readOutline(await readFile(at('in.wasm'))).bodies[0]?.start ?? 0) + 1;
+    const map = JSON.stringify({ version: 3, sources: ['guest.c'], names: [], mappings: `${vlq(start)}A${vlq(16)}A` });
+    await writeFile(at('in.wasm.map'), map);
+    const args = ['-ism', 'in.wasm.map', '-osm', 'mapped.wasm.map', '-osu', 'mapped.wasm.map'];
+    const { code, stderr } = await cli(['instrument', 'in.wasm', '-o', 'mapped.wasm', '--suspending', '*', ...args]);
+    expect({ code, stderr }).toMatchObject({ code: 0 });
+    const written = JSON.parse(await readFile(at('mapped.wasm.map'), 'utf8')) as {
+      sources: string[];
+      mappings: string;
+    };
+    expect(written.sources).toEqual(['guest.c']);
+    expect(written.mappings).not.toBe('');
+    const bare = await cli(['instrument', 'in.wasm', '-o', 'bare.wasm', '--suspending', '*', ...args.slice(0, 4)]);
+    expect(bare.code).toBe(0);
+    expect(WebAssembly.validate(await readFile(at('bare.wasm')))).toBe(true);
+  });
+
+  test('colour only where it is wanted', async () => {
+    const args = ['instrument', 'in.wasm', '-o', 'colour.wasm', '--suspending', '*'];
+    const escape = '\u001b[';
+    expect((await cli(args)).stderr).not.toContain(escape);
+    expect((await cli(args, { env: { FORCE_COLOR: '1' } })).stderr).toContain(escape);
+    expect((await cli(args, { env: { FORCE_COLOR: '1', NO_COLOR: '1' } })).stderr).not.toContain(escape);
+  });
+});
+
+describe('wasm-fibers inspect', () => {
+  test('says what a plain module is, and the next command', async () => {
+    const { code, stdout, stderr } = await cli(['inspect', 'in.wasm']);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(stdout).toContain('not instrumented');
+    expect(stdout).toMatch(/env\.sleep +\(i32\) -> i64/);
+    expect(stdout).toMatch(/pure +\(\) -> i32/);
+    expect(stdout).toContain('wasm-fibers instrument in.wasm -o in.fibers.wasm --suspending env.sleep');
+  });
+
+  test('says how an instrumented module was made', async () => {
+    await cli(['instrument', 'in.wasm', '-o', 'made.wasm', '--suspending', 'env.sleep', '-q']);
+    const { stdout } = await cli(['inspect', 'made.wasm']);
+    expect(stdout).toContain('instrumented by wasm-fibers (format 1)');
+    expect(stdout).toMatch(/env\.sleep.*may suspend/);
+    expect(stdout).toMatch(/env\.log +\(i32\) -> \(\)\n/);
+    expect(stdout).toContain('suspending [env.sleep]');
+    expect(stdout).toMatch(/source SHA-256 +[0-9a-f]{64}/);
+  });
+
+  test('--json is for programs', async () => {
+    const { stdout } = await cli(['inspect', 'in.wasm', '--json']);
+    expect(JSON.parse(stdout)).toMatchObject({ kind: 'plain', functions: { count: 2, named: true }, refusal: null });
+  });
+
+  test('what is no module is refused with a sentence', async () => {
+    await writeFile(at('page.wasm'), '<!doctype html>');
+    const { code, stderr } = await cli(['inspect', 'page.wasm']);
+    expect(code).toBe(1);
+    expect(stderr).toBe(
+      'wasm-fibers: This is not a WebAssembly binary: it is an HTML page, perhaps the error page of a download.\n',
+    );
+  });
+});
+
+describe('wasm-fibers', () => {
+  test.each([[['--help']], [['instrument', '--help']], [['inspect', '--help']], [['help', 'instrument']]])(
+    '%j teaches with examples',
+    async (args) => {
+      const { code, stdout, stderr } = await cli(args);
+      expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+      expect(stdout).toContain('Examples:');
+    },
+  );
+
+  test('--version is that of the package', async () => {
+    const { version } = JSON.parse(await readFile(new URL('../../package.json', import.meta.url), 'utf8')) as {
+      version: string;
+    };
+    expect(await cli(['--version'])).toEqual({ code: 0, stdout: `${version}\n`, stderr: '' });
+  });
+
+  test('without a command prints the help, exit code 2', async () => {
+    const { code, stderr } = await cli([]);
+    expect(code).toBe(2);
+    expect(stderr).toContain('Usage: wasm-fibers');
+  });
+});

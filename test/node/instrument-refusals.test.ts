@@ -1,0 +1,293 @@
+/** What cannot work is refused with a sentence that names the thing, the reason and the remedy, and with a code. */
+import { describe, expect, test } from 'vitest';
+import { FiberError, inspect, instrument } from '../../host/instrument/index.ts';
+import type { InstrumentOptions } from '../../host/instrument/index.ts';
+import { assemble } from './instrument-driver.ts';
+
+const SLEEP = '(import "env" "sleep" (func $sleep (param i32) (result i32)))';
+const MEMORY = '(memory (export "memory") 1)';
+
+async function refusal(wasm: Uint8Array, options: Partial<InstrumentOptions> = {}): Promise<FiberError> {
+  const error: unknown = await instrument(wasm, { suspending: ['env.*'], ...options }).then(
+    () => new Error('it was not refused'),
+    (reason: unknown) => reason,
+  );
+  if (!(error instanceof FiberError)) throw error;
+  return error;
+}
+
+const expectRefusal = async (
+  wasm: Uint8Array,
+  code: string,
+  parts: readonly (string | RegExp)[],
+  options: Partial<InstrumentOptions> = {},
+): Promise<void> => {
+  const error = await refusal(wasm, options);
+  expect(error.code).toBe(code);
+  for (const part of parts) expect(error.message).toMatch(part);
+};
+
+const text = (source: string): Uint8Array => new TextEncoder().encode(source);
+const PLAIN = assemble(
+  `(module ${SLEEP} ${MEMORY} (func $caller (export "f") (result i32) (call $sleep (i32.const 1))))`,
+);
+
+describe('files', () => {
+  test.each<[string, Uint8Array, string, (string | RegExp)[]]>([
+    ['empty', new Uint8Array(), 'NOT_WASM', ['empty']],
+    ['text format', text('(module (func))'), 'NOT_WASM', ['text format', 'wat2wasm']],
+    ['HTML', text('<!doctype html><html>'), 'NOT_WASM', ['HTML page']],
+    ['JavaScript', text('export default 1;'), 'NOT_WASM', ['00 61 73 6D']],
+    ['gzip', Uint8Array.of(0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0), 'NOT_WASM', ['gunzip']],
+    ['a component', Uint8Array.of(0, 0x61, 0x73, 0x6d, 0x0d, 0, 1, 0), 'NOT_WASM', ['component', 'jco transpile']],
+    ['a future version', Uint8Array.of(0, 0x61, 0x73, 0x6d, 2, 0, 0, 0), 'NOT_WASM', ['version 2']],
+    ['the first four bytes', PLAIN.subarray(0, 4), 'NOT_WASM', ['truncated']],
+    ['all but the last byte', PLAIN.subarray(0, -1), 'BAD_MODULE', ['truncated', /byte \d+/]],
+  ])('%s', (_, wasm, code, parts) => expectRefusal(wasm, code, parts));
+
+  test('every truncation is refused, never a crash', () => {
+    for (let length = 0; length < PLAIN.length; length++) {
+      try {
+        inspect(PLAIN.subarray(0, length));
+      } catch (error) {
+        expect(error).toBeInstanceOf(FiberError);
+        expect(['NOT_WASM', 'BAD_MODULE']).toContain((error as FiberError).code);
+      }
+    }
+  });
+
+  test('every flipped byte is either read or refused, never a crash', () => {
+    for (let at = 8; at < PLAIN.length; at++) {
+      for (const flip of [1, 0x40, 0x80, 0xff]) {
+        const bytes = PLAIN.slice();
+        bytes[at] = (bytes[at] ?? 0) ^ flip;
+        try {
+          inspect(bytes);
+        } catch (error) {
+          if (!(error instanceof FiberError)) throw error;
+        }
+      }
+    }
+    expect(PLAIN.length).toBeGreaterThan(50);
+  });
+
+  test('a string instead of bytes', async () => {
+    const error = await instrument('app.wasm' as unknown as Uint8Array, { suspending: ['*'] }).catch((e: unknown) => e);
+    expect(error).toMatchObject({ code: 'NOT_WASM', message: expect.stringContaining('a string') });
+  });
+});
+
+describe('already instrumented', () => {
+  test('by us: says so, and with which imports', async () => {
+    const { wasm } = await instrument(PLAIN, { suspending: ['env.sleep'] });
+    await expectRefusal(wasm, 'ALREADY_INSTRUMENTED', ['by wasm-fibers', 'format 1', 'env.sleep', 'original module']);
+  });
+
+  test("by somebody's Asyncify", async () => {
+    const exports = ['start_unwind', 'stop_unwind', 'start_rewind', 'stop_rewind', 'get_state']
+      .map((name) => `(func (export "asyncify_${name}"))`)
+      .join('');
+    await expectRefusal(assemble(`(module ${SLEEP} ${MEMORY} ${exports})`), 'ALREADY_INSTRUMENTED', [
+      'another tool',
+      '-sASYNCIFY',
+    ]);
+  });
+});
+
+describe('names', () => {
+  test.each<[string, string, string]>([
+    ['an import from asyncify', '(import "asyncify" "start_unwind" (func (param i32)))', 'asyncify.start_unwind'],
+    [
+      'an import from wasm-fibers',
+      '(import "wasm-fibers" "drain" (func (param i32) (result i32)))',
+      'wasm-fibers.drain',
+    ],
+    ['an export asyncify_...', '(func (export "asyncify_get_state"))', 'asyncify_get_state'],
+    ['an export wasm-fibers....', '(func (export "wasm-fibers.start"))', 'wasm-fibers.start'],
+  ])('%s is reserved', async (_, field, name) => {
+    await expectRefusal(assemble(`(module ${SLEEP} ${field} ${MEMORY})`), 'RESERVED_NAME', [
+      name,
+      'reserved',
+      'Rename',
+    ]);
+  });
+
+  test('no suspending imports: lists them all with their types', async () => {
+    await expectRefusal(PLAIN, 'NO_SUSPENDING_IMPORTS', ['--suspending', /env\.sleep +\(i32\) -> i32/], {
+      suspending: [],
+    });
+  });
+
+  test('a module that imports no functions', async () => {
+    await expectRefusal(assemble(`(module ${MEMORY})`), 'NO_SUSPENDING_IMPORTS', ['imports no functions']);
+  });
+
+  test('a suspending name that matches nothing: suggests and lists', async () => {
+    await expectRefusal(
+      PLAIN,
+      'NO_MATCH',
+      ['env.slep matches no import', 'Did you mean "env.sleep"', /\(i32\) -> i32/],
+      {
+        suspending: ['env.sleep', 'env.slep'],
+      },
+    );
+  });
+
+  test.each(['only', 'add', 'remove'] as const)(
+    'a name in the %s list that matches nothing: suggests',
+    async (list) => {
+      await expectRefusal(PLAIN, 'NO_MATCH', [`--${list} calller`, 'Did you mean "caller"'], { [list]: ['calller'] });
+    },
+  );
+
+  test('a list without a name section says that names are missing', async () => {
+    const wasm = assemble(`(module ${SLEEP} ${MEMORY} (func (export "f") (drop (call $sleep (i32.const 1)))))`, false);
+    await expectRefusal(wasm, 'NO_MATCH', ['no name section', '-g'], { remove: ['caller'] });
+  });
+
+  test('a function in the add list and in the remove list', async () => {
+    await expectRefusal(PLAIN, 'INVALID_OPTION', ['"caller"', 'both'], { add: ['caller'], remove: ['call*'] });
+  });
+
+  test('an only list beside another', async () => {
+    await expectRefusal(PLAIN, 'INVALID_OPTION', ['cannot be combined'], { only: ['caller'], remove: ['caller'] });
+  });
+
+  test('a global that does not exist, or is no pointer', async () => {
+    const wasm = assemble(
+      `(module ${SLEEP} ${MEMORY} (global $stack_pointer i32 (i32.const 4096)) (export "g" (global 0)))`,
+    );
+    await expectRefusal(wasm, 'NO_MATCH', ['"__stack_pointer"', 'Did you mean "stack_pointer"'], {
+      stackPointer: '__stack_pointer',
+    });
+    await expectRefusal(wasm, 'INVALID_OPTION', ['immutable i32', 'mutable i32'], { stackPointer: 'stack_pointer' });
+    await expectRefusal(wasm, 'NO_MATCH', ['has 1 globals'], { fiberGlobals: ['7'] });
+  });
+});
+
+describe('options', () => {
+  test.each<[string, unknown, string]>([
+    ['optimizeLevel', 5, 'from 0 to 4'],
+    ['optimizeLevel', '2', 'not "2"'],
+    ['shrinkLevel', 1.5, 'not 1.5'],
+    ['suspending', 'env.sleep', 'array'],
+    ['ignoreIndirect', 'yes', 'true or false'],
+    ['shadowStack', 'clang', "'llvm'"],
+    ['allocator', ['malloc'], '[alloc, free]'],
+    ['optimiseLevel', 2, 'did you mean "optimizeLevel"?'],
+  ])('%s: %j', (option, value, part) =>
+    expectRefusal(PLAIN, 'INVALID_OPTION', [`"${option}"`, part], { [option]: value }),
+  );
+
+  test('a source map that is none', async () => {
+    await expectRefusal(PLAIN, 'INVALID_OPTION', ['not JSON'], { sourceMap: '<' });
+    await expectRefusal(PLAIN, 'INVALID_OPTION', ['version 3'], { sourceMap: '{"version":2}' });
+    await expectRefusal(PLAIN, 'INVALID_OPTION', ['Base64'], {
+      sourceMap: '{"version":3,"sources":[],"mappings":"!"}',
+    });
+  });
+});
+
+describe('features', () => {
+  test('shared memory', async () => {
+    const wasm = assemble(`(module ${SLEEP} (memory (export "memory") 1 2 shared))`);
+    await expectRefusal(wasm, 'UNSUPPORTED_FEATURE', ['threads', '-pthread']);
+  });
+
+  test('memory64', async () => {
+    await expectRefusal(assemble(`(module ${SLEEP} (memory (export "memory") i64 1))`), 'UNSUPPORTED_FEATURE', [
+      'wasm32',
+    ]);
+  });
+
+  test('several memories', async () => {
+    await expectRefusal(assemble(`(module ${SLEEP} (memory 1) (memory 1))`), 'UNSUPPORTED_FEATURE', ['2 memories']);
+  });
+
+  test.each(['dylink.0', 'linking'])('a %s section', async (name) => {
+    const section = text(`\0${String.fromCharCode(name.length + 1, name.length)}${name}`);
+    await expectRefusal(Uint8Array.of(...PLAIN, ...section), 'UNSUPPORTED_FEATURE', [`${name.split('.')[0]} section`]);
+  });
+
+  test('tail calls', async () => {
+    const wasm = assemble(
+      `(module ${SLEEP} ${MEMORY} (func $tail (export "f") (param i32) (result i32) (return_call $sleep (local.get 0))))`,
+    );
+    await expectRefusal(wasm, 'UNSUPPORTED_FEATURE', ['"tail"', 'return_call', '-mtail-call']);
+  });
+
+  const TRY_TABLE = `(tag $t) (func $modern (export "f") (block $caught (try_table (catch_all $caught) (CALL))))`;
+  test('try_table around a wait', async () => {
+    const wasm = assemble(
+      `(module ${SLEEP} ${MEMORY} ${TRY_TABLE.replace('(CALL)', '(drop (call $sleep (i32.const 1)))')})`,
+    );
+    await expectRefusal(wasm, 'UNSUPPORTED_FEATURE', ['"modern"', 'try_table', 'WASM_LEGACY_EXCEPTIONS']);
+  });
+
+  test('try_table elsewhere is fine', async () => {
+    const wasm = assemble(`(module ${SLEEP} ${MEMORY} (func $other) ${TRY_TABLE.replace('(CALL)', '(call $other)')}
+      (func (export "g") (drop (call $sleep (i32.const 1)))))`);
+    const { functions } = await instrument(wasm, { suspending: ['env.*'] });
+    expect(functions.instrumented).toBe(1);
+  });
+
+  test('a reference alive across a wait: names the function', async () => {
+    const wasm =
+      assemble(`(module ${SLEEP} (import "js" "get" (func $get (result externref))) (import "js" "use" (func $use (param externref))) ${MEMORY}
+      (func $fine (export "g") (call $use (call $get)) (drop (call $sleep (i32.const 1))))
+      (func $holder (export "f") (local $r externref)
+        (local.set $r (call $get)) (drop (call $sleep (i32.const 1))) (call $use (local.get $r))))`);
+    await expectRefusal(wasm, 'UNSUPPORTED_FEATURE', ['The function "holder" keeps a reference', 'Keep it in a table']);
+  });
+
+  test('a reference that is not alive across a wait is fine', async () => {
+    const wasm =
+      assemble(`(module ${SLEEP} (import "js" "get" (func $get (result externref))) (import "js" "use" (func $use (param externref))) ${MEMORY}
+      (func $fine (export "g") (call $use (call $get)) (drop (call $sleep (i32.const 1)))))`);
+    expect((await instrument(wasm, { suspending: ['env.*'] })).functions.instrumented).toBe(1);
+  });
+
+  test('call_ref that may wait', async () => {
+    const wasm =
+      assemble(`(module (type $f (func (param i32) (result i32))) ${SLEEP} ${MEMORY} (elem declare func $sleep)
+      (func $indirect (export "f") (result i32) (call_ref $f (i32.const 1) (ref.func $sleep))))`);
+    await expectRefusal(wasm, 'UNSUPPORTED_FEATURE', ['"indirect"', 'call_ref', 'call_indirect']);
+  });
+
+  test('a module that Binaryen finds invalid', async () => {
+    // The body returns nothing where an i32 is declared: decodable, not valid.
+    const header = [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, 1, 5, 1, 0x60, 0, 1, 0x7f];
+    const body = [2, 7, 1, 1, 0x65, 1, 0x73, 0, 0, 3, 2, 1, 0, 10, 4, 1, 2, 0, 0x0b];
+    const wasm = Uint8Array.from(header.concat(body));
+    const error = await refusal(wasm, { suspending: ['*'] });
+    expect(['UNSUPPORTED_FEATURE', 'BINARYEN_FAILED']).toContain(error.code);
+    expect(error.message).not.toContain('[object');
+  });
+});
+
+describe('guests', () => {
+  test('without an allocator that could be found', async () => {
+    const wasm = assemble(
+      `(module ${SLEEP} ${MEMORY} (func (export "f") (result i32) (drop (memory.grow (i32.const 1))) (call $sleep (i32.const 1))))`,
+    );
+    await expectRefusal(wasm, 'NO_ALLOCATOR', ['--export=malloc', '--allocator']);
+    await expectRefusal(wasm, 'NO_MATCH', ['"my_alloc"'], { allocator: ['my_alloc', 'my_free'] });
+    expect((await instrument(wasm, { suspending: ['*'], allocator: 'memory.grow' })).metadata.allocator).toEqual({
+      kind: 'grow',
+    });
+  });
+
+  test('with a memory that cannot grow', async () => {
+    const wasm = assemble(
+      `(module ${SLEEP} (memory (export "memory") 1 1) (func (export "f") (result i32) (call $sleep (i32.const 1))))`,
+    );
+    await expectRefusal(wasm, 'NO_ALLOCATOR', ['cannot grow', 'maximum']);
+  });
+
+  test('AssemblyScript without its guest part', async () => {
+    const wasm = assemble(`(module ${SLEEP} (import "env" "abort" (func (param i32 i32 i32 i32))) ${MEMORY}
+      (global $~lib/memory/__stack_pointer (mut i32) (i32.const 40000))
+      (func (export "f") (result i32) (call $sleep (i32.const 1))))`);
+    await expectRefusal(wasm, 'MISSING_GUEST_PART', ['__fibers_window', 'assembly/fibers.ts']);
+  });
+});

@@ -29,3 +29,22 @@ EXPORT("leaf_and_wait") int32_t leaf_and_wait(int32_t seed, int32_t rounds) {
   }
   return sum;
 }
+
+__attribute__((noinline)) static int32_t take_and_leaf(int32_t bytes, int32_t seed) {
+  volatile uint8_t filler[bytes];
+  filler[0] = filler[bytes - 1] = 1;
+  return leaf(seed) * filler[0] * filler[bytes - 1];
+}
+
+// Takes `bytes` more of the stack and calls a leaf there, between two waits; then the words at the top of the stack,
+// below which another fiber's ends, must be as they were. 24 if all is well.
+EXPORT("leaf_at_the_end") int32_t leaf_at_the_end(int32_t bytes, int32_t seed) {
+  volatile int32_t top[24];
+  for (int32_t i = 0; i < 24; i++) top[i] = seed + i;
+  wait_for(0);
+  int32_t sum = take_and_leaf(bytes, seed);
+  wait_for(1);
+  for (int32_t i = 0; i < 24; i++)
+    if (top[i] != seed + i) return -1;
+  return sum;
+}

@@ -7,16 +7,13 @@
 /** A turn, held by one fiber and those started for it. */
 export class Turn {
   live = 0;
-}
-
-interface Waiting {
-  readonly turn: Turn;
-  readonly start: () => void;
+  /** Starts the fibers that arrived before the turn came: all at once, since none of them may wait for another's end. */
+  readonly starts: (() => void)[] = [];
 }
 
 export class Turns {
   #current: Turn | null = null;
-  #queue: Waiting[] = [];
+  #queue: Turn[] = [];
 
   /**
    * One more fiber of the turn. If the turn is not on, `wait` is called for a function to call when it comes.
@@ -29,7 +26,8 @@ export class Turns {
       this.#current = turn;
       return true;
     }
-    this.#queue.push({ turn, start: wait() });
+    if (turn.live === 1) this.#queue.push(turn);
+    turn.starts.push(wait());
     return false;
   }
 
@@ -37,12 +35,12 @@ export class Turns {
   leave(turn: Turn): void {
     if (--turn.live > 0) return;
     if (this.#current !== turn) {
-      this.#queue = this.#queue.filter((waiting) => waiting.turn !== turn);
+      this.#queue = this.#queue.filter((waiting) => waiting !== turn);
+      turn.starts.length = 0;
       return;
     }
-    const next = this.#queue.shift();
-    this.#current = next?.turn ?? null;
-    next?.start();
+    this.#current = this.#queue.shift() ?? null;
+    for (const start of this.#current?.starts.splice(0) ?? []) start();
   }
 
   /** The turn for which another one would have to wait. */

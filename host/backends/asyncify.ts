@@ -44,7 +44,7 @@ const State = { NORMAL: 0, UNWINDING: 1, REWINDING: 2 } as const;
 type State = (typeof State)[keyof typeof State];
 
 /** Stands for a `sync` call where a host function is asked for. */
-const SYNC: Site = { name: 'guest.sync', suspending: false, placeholder: undefined };
+const SYNC: Site = { name: 'guest.sync', suspending: false, arity: -1, placeholder: undefined };
 
 /** What Asyncify and our instrumenter add to a module. */
 export interface AsyncifyControls {
@@ -99,15 +99,15 @@ export class AsyncifyBackend implements Backend {
   }
 
   bytesHeld(task: Task): number {
-    return task.unwound instanceof UnwoundStack ? task.unwound.bytes : 0;
+    return task.unwound === null ? 0 : unwound(task).bytes;
   }
 
   link(site: Site, fn: HostFunction): HostFunction {
     const generator = generatorOf(fn);
     if (generator !== null) return this.#linkGenerator(site, generator);
-    if (!site.suspending) return this.#linkPlain(site, fn);
-    if (isRepeatable(fn, site.name)) return this.#linkRepeatable(site, fn);
-    return this.#linkSuspending(site, fn);
+    return site.suspending && isRepeatable(fn, site.name)
+      ? this.#linkRepeatable(site, fn)
+      : this.#linkFunction(site, fn);
   }
 
   /** The hooks that instrumented code calls in the middle of switching, and when its shadow stack runs over. */
@@ -220,40 +220,37 @@ export class AsyncifyBackend implements Backend {
     else this.#hooks.ended(task, true, explainInterruption(interrupted, task, failed, value));
   }
 
-  #linkPlain(site: Site, fn: HostFunction): HostFunction {
-    return (...args) => {
-      const depth = this.#depth;
-      const outer = this.#site;
-      this.#depth = depth + 1;
-      this.#site = site;
+  /**
+   * Any other import: `arguments` is only touched where it is needed, since making it costs more than the call. An import
+   * that may not suspend is never reached while rewinding, unless the guest has damaged its frames.
+   */
+  #linkFunction(site: Site, fn: HostFunction): HostFunction {
+    const f = fn as (...args: unknown[]) => unknown;
+    const { arity } = site;
+    const backend = this;
+    return function (a?: unknown, b?: unknown, c?: unknown): unknown {
+      if (backend.#state === State.REWINDING) return backend.#rewound(site);
+      const depth = backend.#depth;
+      const outer = backend.#site;
+      backend.#depth = depth + 1;
+      backend.#site = site;
       let result: unknown;
       try {
-        result = fn(...args);
+        result =
+          arity === 1
+            ? f(a)
+            : arity === 2
+              ? f(a, b)
+              : arity === 0
+                ? f()
+                : arity === 3
+                  ? f(a, b, c)
+                  : f.apply(undefined, arguments as unknown as unknown[]);
       } finally {
-        this.#depth = depth;
-        this.#site = outer;
+        backend.#depth = depth;
+        backend.#site = outer;
       }
-      if (typeof result === 'object' && isThenable(result)) throw notSuspending(site, result, this.#controls !== null);
-      return result;
-    };
-  }
-
-  #linkSuspending(site: Site, fn: HostFunction): HostFunction {
-    return (...args) => {
-      if (this.#state === State.REWINDING) return this.#rewound(site);
-      const depth = this.#depth;
-      const outer = this.#site;
-      this.#depth = depth + 1;
-      this.#site = site;
-      let result: unknown;
-      try {
-        result = fn(...args);
-      } finally {
-        this.#depth = depth;
-        this.#site = outer;
-      }
-      if (isThenable(result)) return this.#wait(site, result, depth, outer);
-      return result;
+      return isThenable(result) ? backend.#wait(site, result, depth, outer) : result;
     };
   }
 
@@ -274,7 +271,7 @@ export class AsyncifyBackend implements Backend {
       const depth = this.#depth;
       const outer = this.#site;
       this.#depth = this.#passable(site) ? depth : depth + 1;
-      this.#site = site;
+      this.#site = inTheWay(site, depth, outer);
       let result: unknown;
       try {
         result = fn(...args);
@@ -299,7 +296,7 @@ export class AsyncifyBackend implements Backend {
       } else kept = new KeptGenerator(start(...args), this.#controls?.shadow.save() ?? 0);
       const depth = this.#depth;
       const outer = this.#site;
-      this.#site = site;
+      this.#site = inTheWay(site, depth, outer);
       let result: unknown;
       try {
         result = this.#drive(kept, site, depth, this.#passable(site) ? depth : depth + 1);
@@ -437,8 +434,15 @@ function call(fn: GuestFunction, args: readonly unknown[]): unknown {
 }
 
 function unwound(task: Task | null): UnwoundStack {
-  if (task !== null && task.unwound instanceof UnwoundStack) return task.unwound;
+  const stack = task?.unwound;
+  // Nobody but this backend writes it.
+  if (stack) return stack as UnwoundStack;
   throw new FiberError('CORRUPT_FRAMES', 'The guest is switching without a fiber: it damaged its own switching state.');
+}
+
+/** What a wait inside of a trampoline is told of: not of the trampoline, if another host function is the obstacle. */
+function inTheWay(site: Site, depth: number, outer: Site | null): Site {
+  return site.suspending && depth > 0 && outer !== null ? outer : site;
 }
 
 function misplaced(site: Site): FiberError {

@@ -104,10 +104,10 @@ export function inspect(wasm: Uint8Array): Inspection {
     customSections: outline.sections.filter((each) => each.id === 0).map((each) => each.name),
     features: [...(outline.features ?? [])],
     stack:
-      stack === null
+      stack === null || metadata?.stack === null
         ? null
         : { kind: stack.kind, global: outline.names.globals.get(stack.pointer) ?? `global ${stack.pointer}` },
-    allocator: describeAllocator(outline, analysis),
+    allocator: metadata === null ? describeAllocator(outline, analysis) : writtenAllocator(metadata),
     metadata,
     couldSuspend: maySuspend(outline, analysis, every, false).size,
     refusal: attempt(() => refuse(outline, analysis)).refusal,
@@ -152,6 +152,12 @@ function describeAllocator(outline: Outline, analysis: Analysis): string | null 
       ? 'nothing is freed'
       : `${each.exported ?? functionName(outline, each.index)}${each.exported === null ? ' (internal)' : ''}`;
   return `${show(alloc)}, ${show(free)}`;
+}
+
+/** What the runtime will use, which the instrumenter has found out once and for all. */
+function writtenAllocator({ allocator, stack }: Metadata): string | null {
+  if (allocator === null) return stack?.kind === 'assemblyscript' ? '__fibers_window (compiled in)' : null;
+  return allocator.kind === 'grow' ? 'memory.grow by the host' : `${allocator.alloc}, ${allocator.free}`;
 }
 
 interface Producer {

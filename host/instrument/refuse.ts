@@ -250,6 +250,18 @@ export function refuseFunctions(
     'a try_table (the new form of exception handling), and may be waiting at a suspension, which Asyncify cannot instrument',
     `Compile with legacy exception handling (emcc -sWASM_LEGACY_EXCEPTIONS=1, clang -mllvm -wasm-use-legacy-eh=true). ${KEEP_OUT}`,
   );
+  const definite = (type: number): boolean =>
+    (outline.types[type]?.results ?? []).some((each) => each.startsWith('(ref ') && !each.startsWith('(ref null'));
+  refuse(
+    having(
+      (facts) =>
+        [...facts.calls].some((callee) => definite(outline.functionTypes[callee] ?? -1)) ||
+        [...facts.callsIndirect].some(definite),
+      'all',
+    ),
+    'a call that returns a reference that cannot be null, on which Asyncify fails even where nothing suspends',
+    'Let the called function return a nullable reference.',
+  );
   const reaches = new Set<number>();
   for (const index of [...suspending, ...instrumented]) reaches.add(outline.functionTypes[index] ?? -1);
   const sameType = (type: number): boolean => {

@@ -188,6 +188,17 @@ describe('wasm-fibers instrument', () => {
     expect(WebAssembly.validate(await readFile(at('bare.wasm')))).toBe(true);
   });
 
+  test('what takes longer than a second shows its progress on standard error, as plain lines in a log', async () => {
+    const body = '(local.set 0 (i32.add (local.get 0) (call $sleep (local.get 0))))'.repeat(20);
+    const functions = Array.from({ length: 50 }, (_, index) => `(func (export "f${index}") (param i32) ${body})`);
+    const wat = `(module (import "env" "sleep" (func $sleep (param i32) (result i32))) (memory (export "memory") 1) ${functions.join('')})`;
+    await writeFile(at('large.wasm'), assemble(wat));
+    const { code, stderr } = await cli(['instrument', 'large.wasm', '-o', 'large.out.wasm', '--suspending', '*']);
+    expect(code).toBe(0);
+    expect(stderr).toContain('wasm-fibers: instrumenting ...\n');
+    expect(stderr).not.toContain('\r');
+  });
+
   test('colour only where it is wanted', async () => {
     const args = ['instrument', 'in.wasm', '-o', 'colour.wasm', '--suspending', '*'];
     const escape = '\u001b[';

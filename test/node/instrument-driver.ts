@@ -56,14 +56,20 @@ export interface Driven {
   call(name: string, ...args: unknown[]): unknown;
 }
 
-/** Instantiates with suspending imports wrapped. Imports not given are functions that return nothing. */
+/**
+ * Instantiates with suspending imports wrapped. Imports not given are functions that return nothing.
+ *
+ * @param options `window`: its size in bytes; `others`: imports that are no functions;
+ * `at`: its address, instead of memory from the guest's allocator
+ */
 export async function drive(
   result: InstrumentResult,
   host: Record<string, Host> = {},
-  options: { window?: number } = {},
+  options: { window?: number; others?: Record<string, Record<string, unknown>>; at?: number } = {},
 ): Promise<Driven> {
   const { metadata } = result;
   const imports: Record<string, Record<string, unknown>> = {};
+  for (const [module, fields] of Object.entries(options.others ?? {})) imports[module] = { ...fields };
   let pending: Promise<unknown> | null = null;
   let settled: { value?: unknown; error?: unknown } | null = null;
   const state = (): number => Number(call('asyncify_get_state'));
@@ -123,7 +129,8 @@ export async function drive(
 
   const size = options.window ?? 65_536;
   const { allocator } = metadata;
-  if (allocator?.kind === 'grow') data = memory.grow(Math.ceil((size + HEADER) / 65_536)) * 65_536;
+  if (options.at !== undefined) data = options.at;
+  else if (allocator?.kind === 'grow') data = memory.grow(Math.ceil((size + HEADER) / 65_536)) * 65_536;
   else if (allocator !== null && allocator !== undefined)
     data = (Number(call(allocator.alloc, size + HEADER + 16)) + 15) & ~15;
   view()[0] = data + HEADER;

@@ -247,6 +247,12 @@ describe('features', () => {
     expect((await instrument(wasm, { suspending: ['env.*'] })).functions.instrumented).toBe(1);
   });
 
+  test('a call that returns a reference that cannot be null', async () => {
+    const wasm = assemble(`(module (type $s (struct)) ${SLEEP} ${MEMORY} (func $make (result (ref $s)) (struct.new $s))
+      (func $user (export "f") (result i32) (drop (call $make)) (call $sleep (i32.const 1))))`);
+    await expectRefusal(wasm, 'UNSUPPORTED_FEATURE', ['"user"', 'cannot be null', 'nullable']);
+  });
+
   test('call_ref that may wait', async () => {
     const wasm =
       assemble(`(module (type $f (func (param i32) (result i32))) ${SLEEP} ${MEMORY} (elem declare func $sleep)

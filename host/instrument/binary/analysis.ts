@@ -8,7 +8,8 @@ import type { Outline } from './module.ts';
 export interface FunctionFacts {
   /** Indices of the functions called directly, each once. */
   readonly calls: ReadonlySet<number>;
-  readonly callsIndirect: boolean;
+  /** Type indices of `call_indirect`. */
+  readonly callsIndirect: ReadonlySet<number>;
   /** Type indices of `call_ref`. */
   readonly callsReference: ReadonlySet<number>;
   readonly tailCalls: boolean;
@@ -46,7 +47,7 @@ export function analyse(outline: Outline): Analysis {
   const functions = outline.bodies.map(({ start, end }): FunctionFacts => {
     const calls = new Set<number>();
     let references: Set<number> | null = null;
-    let callsIndirect = false;
+    let indirect: Set<number> | null = null;
     let tailCalls = false;
     let tryTable = false;
     let legacyTry = false;
@@ -65,10 +66,10 @@ export function analyse(outline: Outline): Analysis {
           break;
         case Op.ReturnCallIndirect:
           tailCalls = true;
-          callsIndirect = true;
+          (indirect ??= new Set()).add(immediate);
           break;
         case Op.CallIndirect:
-          callsIndirect = true;
+          (indirect ??= new Set()).add(immediate);
           break;
         case Op.ReturnCallRef:
           tailCalls = true;
@@ -114,7 +115,7 @@ export function analyse(outline: Outline): Analysis {
     });
     return {
       calls,
-      callsIndirect,
+      callsIndirect: indirect ?? NONE,
       callsReference: references ?? NONE,
       tailCalls,
       tryTable,
@@ -157,7 +158,7 @@ export function maySuspend(
       if (list === undefined) callers.set(callee, [index]);
       else list.push(index);
     }
-    if (facts.callsIndirect && !ignoreIndirect) reach(index);
+    if (facts.callsIndirect.size > 0 && !ignoreIndirect) reach(index);
   }
   for (const index of suspending) reach(index);
   for (let index = queue.pop(); index !== undefined; index = queue.pop()) {

@@ -57,7 +57,6 @@ static int x_truncate(sqlite3_file *file, sqlite3_int64 size) { return vfs_trunc
 static int x_sync(sqlite3_file *file, int flags) { return vfs_sync(handle(file), flags); }
 
 static int x_file_size(sqlite3_file *file, sqlite3_int64 *size) {
-  // Not `*size = vfs_size(...)` through the pointer: the caller's frame is where it was after the wait, as it must be.
   *size = vfs_size(handle(file));
   return SQLITE_OK;
 }
@@ -172,14 +171,21 @@ int sqlite3_os_init(void) {
 
 int sqlite3_os_end(void) { return SQLITE_OK; }
 
-// A connection, or null. It waits up to ten seconds for the locks of others.
+// Somebody else has the lock: waits as often as it takes, within reason.
+static int on_busy(void *data, int count) {
+  (void)data;
+  vfs_sleep(1000);
+  return count < 100000;
+}
+
+// A connection, or null.
 EXPORT("db_open") sqlite3 *db_open(const char *name) {
   sqlite3 *db = NULL;
   if (sqlite3_open(name, &db) != SQLITE_OK) {
     sqlite3_close(db);
     return NULL;
   }
-  sqlite3_busy_timeout(db, 10000);
+  sqlite3_busy_handler(db, on_busy, NULL);
   return db;
 }
 

@@ -55,10 +55,10 @@ const call: Call = (fn, ...args) => new NestedCall(fn as GuestFunction, args);
  *   },
  * };
  */
-export function reentrant<A extends never[], R>(
+export function reentrant<A extends unknown[], R>(
   fn: (call: Call, ...args: A) => Generator<NestedCall, R, unknown>,
 ): (...args: A) => R;
-export function reentrant<A extends never[], R>(fn: (...args: A) => R): (...args: A) => R;
+export function reentrant<A extends unknown[], R>(fn: (...args: A) => R): (...args: A) => R;
 export function reentrant(fn: (...args: never[]) => unknown): HostFunction {
   const marked: HostFunction = (...args) => fn(...args);
   if (Object.prototype.toString.call(fn) === '[object GeneratorFunction]') {

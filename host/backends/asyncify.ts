@@ -522,9 +522,10 @@ function explainInterruption(state: State, task: Task, failed: boolean, error: u
       { cause: error },
     );
   }
-  if (failed) return error;
+  if (failed && !(error instanceof WebAssembly.RuntimeError)) return error;
   return new FiberError(
     'CORRUPT_FRAMES',
-    `A resumed fiber ended without reaching ${where}, where it had waited: its frames were damaged.`,
+    `A resumed fiber ended without reaching ${where}, where it had waited: its frames were damaged, or a host function around it behaves differently when it is executed again (see reentrant).`,
+    failed ? { cause: error } : {},
   );
 }

@@ -1,6 +1,6 @@
 // The property of test/spec/model.test.ts for minutes, with long scenarios. A failure prints its seed and path: give both
 // to fc.assert to see it again.
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { runScenario, scenarios } from '../support/run-model.ts';
 

@@ -1,6 +1,6 @@
 // Random programs in random order against a model: whatever fibers do to each other, every one gets its own result, every
 // host function is called with its own arguments by its own fiber, and the memory is what the programs made it.
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { core, FN, Gate, turn } from '../support/core.ts';
 import { runScenario, scenarios } from '../support/run-model.ts';

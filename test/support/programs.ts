@@ -1,7 +1,7 @@
 // Random programs for the interpreter in test/guests/wat/mixed.wat: what they are made of, how fast-check makes them, how
 // they lie in guest memory, and what they compute. The last is a generator that yields where the guest would wait: a
 // fiber's stack, as the model sees it.
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 
 /** What a host function does when a program waits at it. Programs inside of a plan run as fibers of their own. */
 export type Plan =

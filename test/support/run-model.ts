@@ -1,6 +1,6 @@
 // Runs a random sequence of commands on guests and on the model of them, and compares all that can be observed after
 // each.
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { expect } from 'vitest';
 import { canSuspend, currentFiber } from 'wasm-fibers';
 import { loadGuest } from './guest.ts';
@@ -283,7 +283,7 @@ class Run {
   #abort(index: number): void {
     if (this.#world.aborted[index] !== null) return;
     this.#world.aborted[index] = `abort ${index}`;
-    for (const fiber of [...(this.#world.subscribers[index] ?? [])]) {
+    for (const fiber of (this.#world.subscribers[index] ?? []).slice()) {
       this.#world.cancel(fiber, `CANCELLED(abort ${index})`);
     }
     this.#real.aborts[index]?.abort(new Error(`abort ${index}`));

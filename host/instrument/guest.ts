@@ -202,6 +202,9 @@ const CANDIDATES: readonly { alloc: string; free: string | null; shape: Allocato
   { alloc: '__fibers_window', free: null, shape: 'block' },
   { alloc: '~lib/rt/stub/__alloc', free: null, shape: 'block' },
   { alloc: 'cabi_realloc', free: null, shape: 'realloc' },
+  // A program that never frees is linked without free. Nothing is lost: the runtime pools what it takes.
+  { alloc: 'malloc', free: null, shape: 'block' },
+  { alloc: 'dlmalloc', free: null, shape: 'block' },
 ];
 
 const SHAPES: Readonly<Record<AllocatorShape, { alloc: FunctionType; free: FunctionType | null }>> = {

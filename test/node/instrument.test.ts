@@ -380,6 +380,14 @@ describe('shadow stack and allocator', () => {
     expect(metadata.allocator).toEqual({ kind: 'exports', alloc: 'wasm-fibers.malloc', free: 'wasm-fibers.free' });
   });
 
+  test('malloc alone will do: a program that never frees is linked without free', async () => {
+    const wat = LLVM.replace('(func $free (export "free") (param i32))', '');
+    const result = await instrumentText(wat);
+    const guest = await drive(result, {}, { window: 64 });
+    expect(guest.call('wasm-fibers.malloc', 16)).toBe(100_000);
+    expect(guest.call('wasm-fibers.free', 100_000)).toBeUndefined();
+  });
+
   test('an allocator that takes an alignment is wrapped, and gets its own size back', async () => {
     const result = await instrument(
       assemble(`(module

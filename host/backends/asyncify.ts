@@ -256,7 +256,8 @@ export class AsyncifyBackend implements Backend {
 
   #linkRepeatable(site: Site, fn: HostFunction): HostFunction {
     return (...args) => {
-      const shadow = this.#attached().shadow;
+      const { shadow, catchDepth } = this.#attached();
+      const catches = catchDepth?.get() ?? 0;
       let pointer: number;
       if (this.#state === State.REWINDING) {
         const kept = unwound(this.#task).trampolines?.pop();
@@ -280,6 +281,8 @@ export class AsyncifyBackend implements Backend {
         this.#site = outer;
       }
       if (this.#state === State.UNWINDING) return this.#pass(site, new KeptPointer(pointer));
+      // It may have caught what came out of a catch body.
+      catchDepth?.set(catches);
       if (isThenable(result)) return this.#wait(site, result, depth, outer);
       return result;
     };
@@ -293,7 +296,10 @@ export class AsyncifyBackend implements Backend {
         if (found === undefined) return this.#rewound(site);
         if (!(found instanceof KeptGenerator)) throw misplaced(site);
         kept = found;
-      } else kept = new KeptGenerator(start(...args), this.#controls?.shadow.save() ?? 0);
+      } else {
+        const controls = this.#controls;
+        kept = new KeptGenerator(start(...args), controls?.shadow.save() ?? 0, controls?.catchDepth?.get() ?? 0);
+      }
       const depth = this.#depth;
       const outer = this.#site;
       this.#site = inTheWay(site, depth, outer);
@@ -332,6 +338,7 @@ export class AsyncifyBackend implements Backend {
         failed = true;
         value = error;
         this.#controls?.shadow.restore(kept.pointer);
+        this.#controls?.catchDepth?.set(kept.catches);
       }
       if (this.#state === State.UNWINDING) return this.#pass(site, kept);
       kept.call = null;

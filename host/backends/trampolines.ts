@@ -84,10 +84,13 @@ export class KeptGenerator {
   readonly generator: ReentrantGenerator;
   /** The shadow stack pointer at which the guest had called the import. */
   readonly pointer: number;
+  /** How many catch bodies the guest was in. */
+  readonly catches: number;
   call: NestedCall | null = null;
-  constructor(generator: ReentrantGenerator, pointer: number) {
+  constructor(generator: ReentrantGenerator, pointer: number, catches: number) {
     this.generator = generator;
     this.pointer = pointer;
+    this.catches = catches;
   }
 }
 

@@ -172,6 +172,39 @@ describe('a generator catches what its call throws', () => {
     expect(await guest.exports.once(3)).toBe(3);
   });
 
+  test.each(['generator', 'plain'])(
+    'an error from inside of a catch body, and later waits are possible (%s)',
+    async (kind) => {
+      let calls = 0;
+      const attempt = (x: number): unknown => {
+        // Called in the guest's catch body, two calls down.
+        if (x === 5) throw new Error('in the catch body');
+        return later(x);
+      };
+      const inner = (): Unary => guest.instance.exports['wait_in_catch'] as Unary;
+      const generator = reentrant(function* (call, x: number) {
+        if (calls++ > 0) return attempt(x);
+        try {
+          yield call(inner(), x);
+        } catch {
+          return 0;
+        }
+        return 1;
+      });
+      const plain = reentrant((x: number) => {
+        if (calls++ > 0) return attempt(x);
+        try {
+          return inner()(x);
+        } catch {
+          return 0;
+        }
+      });
+      const guest = await catching((kind === 'plain' ? plain : generator) as (x: number) => unknown);
+      expect(await guest.exports.swallow_then_wait(1, 2)).toBe(2);
+      expect(calls).toBe(3);
+    },
+  );
+
   test('a guest that catches around the generator goes on', async () => {
     const throwing = reentrant(function* (call, x: number) {
       yield call(guest.instance.exports['throw_own'] as Unary, x);

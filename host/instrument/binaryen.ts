@@ -31,6 +31,7 @@ export interface BinaryenModule {
   block(label: string | null, children: readonly Ref[], type: Ref): Ref;
   if(condition: Ref, ifTrue: Ref, ifFalse?: Ref): Ref;
   call(name: string, operands: readonly Ref[], type: Ref): Ref;
+  return(value?: Ref): Ref;
   nop(): Ref;
   addFunction(name: string, params: Ref, results: Ref, vars: readonly Ref[], body: Ref): Ref;
   getFunctionByIndex(index: number): Ref;

@@ -32,26 +32,19 @@ const ASKED_FOR: Readonly<Record<string, string>> = {
   'custom-page-sizes': 'CustomPageSizes',
 };
 
-/** Tried in this order when a module does not validate without: what it uses but does not say. */
-export const FALLBACKS: readonly (readonly string[])[] = [
-  ['ExtendedConst'],
-  ['ExtendedConst', 'GC'],
-  ['ExtendedConst', 'TailCall'],
-  ['ExtendedConst', 'RelaxedSIMD'],
-  ['ExtendedConst', 'GC', 'RelaxedSIMD', 'TailCall', 'WideArithmetic', 'Strings', 'Atomics'],
-];
-
 export function chooseFeatures(binaryen: Binaryen, outline: Outline, analysis: Analysis): number {
   const wanted = new Set<string>(BASE);
   for (const name of outline.features ?? []) {
     const feature = ASKED_FOR[name];
     if (feature !== undefined) wanted.add(feature);
   }
-  if (outline.gcTypes || analysis.functions.some((each) => each.callsReference.size > 0)) wanted.add('GC');
+  for (const feature of analysis.features) wanted.add(feature);
+  if (outline.gcTypes) wanted.add('GC');
+  if (outline.extendedConstants) wanted.add('ExtendedConst');
   return bits(binaryen, wanted);
 }
 
-export function bits(binaryen: Binaryen, names: Iterable<string>): number {
+function bits(binaryen: Binaryen, names: Iterable<string>): number {
   let features = 0;
   for (const name of names) features |= binaryen.Features[name] ?? 0;
   return features;

@@ -59,7 +59,7 @@ export async function instrument(wasm: Uint8Array, options: InstrumentOptions): 
   const suspending = matchSuspending(outline, settings.suspending);
   const analysis = analyse(outline);
   const instrumented = selectFunctions(outline, analysis, suspending, settings);
-  refuseFunctions(outline, analysis, suspending, instrumented);
+  refuseFunctions(outline, analysis, suspending, instrumented, settings.asserts);
   const stack = findShadowStack(outline, analysis, settings);
   const allocator = findAllocator(outline, analysis, settings, stack);
   const fiberGlobals = new Map(settings.fiberGlobals.map((name) => [name, namedGlobal(outline, name, 'fiberGlobals')]));

@@ -119,7 +119,7 @@ const DEFAULTS = settle({ suspending: ['*'] });
 function refuse(outline: Outline, analysis: Analysis): void {
   refuseModule(outline);
   const every = matchSuspending(outline, ['*']);
-  refuseFunctions(outline, analysis, every, maySuspend(outline, analysis, every, false));
+  refuseFunctions(outline, analysis, every, maySuspend(outline, analysis, every, false), false);
   findAllocator(outline, analysis, DEFAULTS, findShadowStack(outline, analysis, DEFAULTS));
 }
 

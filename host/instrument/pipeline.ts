@@ -14,7 +14,7 @@ import { maySuspend } from './binary/analysis.ts';
 import type { Analysis } from './binary/analysis.ts';
 import { guarded } from './binaryen.ts';
 import type { Binaryen, BinaryenModule, PassArgument } from './binaryen.ts';
-import { FALLBACKS, bits, chooseFeatures } from './features.ts';
+import { chooseFeatures } from './features.ts';
 import type { Allocator, ShadowStack } from './guest.ts';
 import { enumerate } from './lists.ts';
 import type { Settings } from './options.ts';
@@ -23,6 +23,7 @@ import { addCatchDepth } from './passes/catch-depth.ts';
 import { OUT_OF_LINE, addSegments } from './passes/segments.ts';
 import { addStackAccessors, addStackCheck } from './passes/stack-pointer.ts';
 import { START_EXPORT, withoutStart } from './passes/start.ts';
+import { hideTailCalls } from './passes/tail-calls.ts';
 import { referenceSuspects, unsupported } from './refuse.ts';
 import { attachLocations } from './source-map.ts';
 import type { SourceMap } from './source-map.ts';
@@ -87,18 +88,11 @@ export function rewrite(binaryen: Binaryen, plan: Plan): Rewritten {
 
 function read(binaryen: Binaryen, plan: Plan): BinaryenModule {
   const bytes = withoutStaleSections(plan.outline, withoutStart(plan.outline));
-  const first = chooseFeatures(binaryen, plan.outline, plan.analysis);
-  const module = binaryen.readBinary(bytes, first);
-  const own = module.getFeatures();
-  // A module that leaves out what it uses, in its target_features section or for want of one.
-  for (const extra of [[], ...FALLBACKS]) {
-    module.setFeatures(
-      first |
-        bits(binaryen, extra) |
-        (own & bits(binaryen, ['TailCall', 'GC', 'ExtendedConst', 'RelaxedSIMD', 'Atomics'])),
-    );
-    if (isValid(module)) return module;
-  }
+  const features = chooseFeatures(binaryen, plan.outline, plan.analysis);
+  const module = binaryen.readBinary(bytes, features);
+  // Reading adds what the target_features section says, which may be more than engines have.
+  module.setFeatures(features);
+  if (isValid(module)) return module;
   module.dispose();
   throw unsupported(
     'Binaryen does not accept this module as valid, with any set of features that engines have. If engines do accept it, it uses a proposal that Binaryen does not know.',
@@ -268,12 +262,15 @@ class Rewriter {
     if (settings.asserts) argument('asyncify-asserts', '1');
     this.#binaryen.setOptimizeLevel(ASYNCIFY_LEVEL);
     this.#binaryen.setShrinkLevel(0);
+    const hasTailCalls = this.#plan.analysis.functions.some((each) => each.tailCalls);
+    const restore = hasTailCalls ? hideTailCalls(this.#walker, this.#module) : null;
     try {
       this.#module.runPasses(['asyncify']);
     } catch (error) {
       this.#explainReferences(error);
       throw error;
     }
+    restore?.();
   }
 
   /** Binaryen throws an empty exception for a reference alive across a suspension: finds the functions at fault. */

@@ -204,12 +204,14 @@ export function selectFunctions(
  * Refuses what a function that is to be instrumented must not contain.
  *
  * @param instrumented indices, see `selectFunctions`
+ * @param asserts will the other functions be made to trap at a suspension?
  */
 export function refuseFunctions(
   outline: Outline,
   analysis: Analysis,
   suspending: ReadonlySet<number>,
   instrumented: ReadonlySet<number>,
+  asserts: boolean,
 ): void {
   const having = (
     test: (facts: FunctionFacts) => boolean,
@@ -241,10 +243,17 @@ export function refuseFunctions(
     'Compile without experimental features.',
   );
   refuse(
-    having((facts) => facts.tailCalls, 'all'),
-    'a tail call (return_call), which Asyncify cannot instrument',
-    'Compile without tail calls: no -mtail-call, -C target-feature=-tail-call, no musttail.',
+    having((facts) => facts.tailCalls),
+    'a tail call (return_call), and may be on the stack at a suspension, which Asyncify cannot instrument',
+    `Compile without tail calls: no -mtail-call, -C target-feature=-tail-call, no musttail. ${KEEP_OUT}`,
   );
+  if (asserts) {
+    refuse(
+      having((facts) => facts.tailCalls, 'all'),
+      'a tail call (return_call), which cannot be watched for suspensions',
+      'Compile without tail calls, or instrument without --only, --remove and --ignore-indirect.',
+    );
+  }
   refuse(
     having((facts) => facts.tryTable),
     'a try_table (the new form of exception handling), and may be waiting at a suspension, which Asyncify cannot instrument',

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { FiberError, inspect, instrument } from '../../host/instrument/index.ts';
 import type { InstrumentOptions } from '../../host/instrument/index.ts';
-import { assemble } from './instrument-driver.ts';
+import { assemble, drive } from './instrument-driver.ts';
 
 const SLEEP = '(import "env" "sleep" (func $sleep (param i32) (result i32)))';
 const MEMORY = '(memory (export "memory") 1)';
@@ -209,11 +209,29 @@ describe('features', () => {
     await expectRefusal(Uint8Array.of(...PLAIN, ...section), 'UNSUPPORTED_FEATURE', [`${name.split('.')[0]} section`]);
   });
 
-  test('tail calls', async () => {
-    const wasm = assemble(
-      `(module ${SLEEP} ${MEMORY} (func $tail (export "f") (param i32) (result i32) (return_call $sleep (local.get 0))))`,
-    );
-    await expectRefusal(wasm, 'UNSUPPORTED_FEATURE', ['"tail"', 'return_call', '-mtail-call']);
+  test('tail calls where a fiber may wait', async () => {
+    const wasm = assemble(`(module ${SLEEP} ${MEMORY}
+      (func $tail (export "f") (param i32) (result i32) (return_call $sleep (local.get 0))))`);
+    await expectRefusal(wasm, 'UNSUPPORTED_FEATURE', ['"tail"', 'return_call', '-mtail-call', '--remove']);
+  });
+
+  test('tail calls elsewhere are fine, and stay tail calls', async () => {
+    const wasm = assemble(`(module (type $void (func)) ${SLEEP} ${MEMORY} (table 1 1 funcref) (elem (i32.const 0) $end)
+      (global $count (mut i32) (i32.const 0))
+      (func $end (global.set $count (i32.add (global.get $count) (i32.const 1))))
+      (func $down (export "down") (param i32) (result i32)
+        (if (local.get 0) (then (return_call $down (i32.sub (local.get 0) (i32.const 1)))))
+        (call $twice) (global.get $count))
+      (func $twice (if (global.get $count) (then (return_call $end))) (call $end) (return_call $end))
+      (func (export "f") (result i32) (call $sleep (i32.const 1))))`);
+    for (const optimizeLevel of [0, 2] as const) {
+      const result = await instrument(wasm, { suspending: ['env.*'], optimizeLevel });
+      expect(result.functions.instrumented).toBe(1);
+      const guest = await drive(result, { 'env.sleep': () => Promise.resolve(4) });
+      expect(guest.call('down', 1_000_000)).toBe(2);
+      expect(await guest.run('f')).toBe(4);
+    }
+    await expectRefusal(wasm, 'UNSUPPORTED_FEATURE', ['cannot be watched'], { ignoreIndirect: true });
   });
 
   const TRY_TABLE = `(tag $t) (func $modern (export "f") (block $caught (try_table (catch_all $caught) (CALL))))`;
@@ -251,6 +269,16 @@ describe('features', () => {
     const wasm = assemble(`(module (type $s (struct)) ${SLEEP} ${MEMORY} (func $make (result (ref $s)) (struct.new $s))
       (func $user (export "f") (result i32) (drop (call $make)) (call $sleep (i32.const 1))))`);
     await expectRefusal(wasm, 'UNSUPPORTED_FEATURE', ['"user"', 'cannot be null', 'nullable']);
+  });
+
+  test('features that a module uses without saying so are found in its code', async () => {
+    const wasm = assemble(`(module (type $s (struct (field i32))) ${SLEEP} ${MEMORY}
+      (global $sum i32 (i32.add (i32.const 1) (i32.const 2)))
+      (func (export "f") (result i32)
+        (drop (struct.get $s 0 (struct.new $s (i32.const 1))))
+        (drop (i32.atomic.load (i32.const 0)))
+        (i32.add (global.get $sum) (call $sleep (i32.const 1)))))`);
+    expect((await instrument(wasm, { suspending: ['env.*'] })).functions.instrumented).toBe(1);
   });
 
   test('call_ref that may wait', async () => {

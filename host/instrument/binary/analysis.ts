@@ -30,6 +30,8 @@ export interface Analysis {
   /** Facts of function `importedFunctions + i` at `i`. */
   readonly functions: readonly FunctionFacts[];
   readonly globals: readonly GlobalUse[];
+  /** Features that are not taken for granted, by the instructions that code uses. */
+  readonly features: ReadonlySet<'GC' | 'TailCall' | 'RelaxedSIMD' | 'Atomics' | 'WideArithmetic'>;
   readonly memorySize: boolean;
   readonly memoryGrow: boolean;
   /** Functions whose reference is taken by `ref.func` in code. */
@@ -41,6 +43,7 @@ const NONE: ReadonlySet<number> = new Set();
 export function analyse(outline: Outline): Analysis {
   const globals: GlobalUse[] = outline.globals.map(() => ({ lowered: 0, sets: 0 }));
   const referenced = new Set<number>();
+  const features = new Set<'GC' | 'TailCall' | 'RelaxedSIMD' | 'Atomics' | 'WideArithmetic'>();
   let memorySize = false;
   let memoryGrow = false;
 
@@ -109,10 +112,16 @@ export function analyse(outline: Outline): Analysis {
           break;
         default:
           if (opcode >= Op.ContNew && opcode <= Op.Switch) stackSwitching = true;
+          else if (opcode >> 16 === 0xfb || (opcode >= 0xd3 && opcode <= 0xd6)) features.add('GC');
+          else if (opcode >> 16 === 0xfe) features.add('Atomics');
+          else if (opcode >= 0xfd_0100 && opcode <= 0xfd_ffff) features.add('RelaxedSIMD');
+          else if (opcode >= 0xfc_0013 && opcode <= 0xfc_0016) features.add('WideArithmetic');
       }
       before = last;
       last = opcode;
     });
+    if (tailCalls) features.add('TailCall');
+    if (references !== null) features.add('GC');
     return {
       calls,
       callsIndirect: indirect ?? NONE,
@@ -125,7 +134,7 @@ export function analyse(outline: Outline): Analysis {
       unknown: body.unknown,
     };
   });
-  return { functions, globals, memorySize, memoryGrow, referenced };
+  return { functions, globals, features, memorySize, memoryGrow, referenced };
 }
 
 /**

@@ -73,6 +73,8 @@ export interface Outline {
   readonly bodies: readonly { readonly start: number; readonly end: number }[];
   /** End of the highest active data segment with a constant address: statically allocated data ends here or later. */
   readonly dataEnd: number;
+  /** Is there arithmetic in a constant expression? */
+  readonly extendedConstants: boolean;
   readonly names: Names;
   /** Names from the `target_features` section, or null if there is none. */
   readonly features: ReadonlySet<string> | null;
@@ -91,6 +93,7 @@ export function readOutline(bytes: Uint8Array): Outline {
   const sections: Section[] = [];
   const types: (FunctionType | null)[] = [];
   let gcTypes = false;
+  const constants: Constants = { extended: false };
   let imports: Import[] = [];
   const functionTypes: number[] = [];
   const memories: Limits[] = [];
@@ -123,7 +126,7 @@ export function readOutline(bytes: Uint8Array): Outline {
     } else if (id === 3) {
       declaredBodies = section.list(() => functionTypes.push(section.u32())).length;
     } else if (id === 5) section.list(() => memories.push(readLimits(section)));
-    else if (id === 6) section.list(() => globals.push(readGlobal(section)));
+    else if (id === 6) section.list(() => globals.push(readGlobal(section, constants)));
     else if (id === 7) {
       exports = section.list(() => ({
         name: section.name(),
@@ -136,7 +139,7 @@ export function readOutline(bytes: Uint8Array): Outline {
         const body = section.sub(section.u32());
         return { start: body.pos, end: body.end };
       });
-    } else if (id === 11) dataEnd = readDataEnd(section);
+    } else if (id === 11) dataEnd = readDataEnd(section, constants);
     else if (id > 13) {
       reader.pos = sectionStart;
       throw reader.malformed(`an unknown section (${id})`);
@@ -164,6 +167,7 @@ export function readOutline(bytes: Uint8Array): Outline {
     start,
     bodies,
     dataEnd,
+    extendedConstants: constants.extended,
     names,
     features,
   };
@@ -321,19 +325,25 @@ export function showLimits(limits: Limits): string {
   return `${size} (${limits.min * 64} KiB)${limits.max === null ? '' : `, at most ${limits.max}`}${flags}`;
 }
 
-function readGlobal(reader: Reader): Global {
+function readGlobal(reader: Reader, seen: Constants): Global {
   const type = readValueType(reader);
   const mutable = reader.byte() === 1;
-  return { type, mutable, imported: false, initial: readConstant(reader) };
+  return { type, mutable, imported: false, initial: readConstant(reader, seen) };
+}
+
+/** What was seen in constant expressions. */
+interface Constants {
+  extended: boolean;
 }
 
 /** Reads a constant expression to its end; its value if it is one `i32.const`. */
-function readConstant(reader: Reader): number | null {
+function readConstant(reader: Reader, seen: Constants): number | null {
   let value: number | null = null;
   for (let count = 0; ; count++) {
     const code = reader.byte();
     if (code === 0x0b) return count === 1 ? value : null;
     value = null;
+    if (code >= 0x6a && code <= 0x7e) seen.extended = true;
     if (code === 0x41) value = reader.s33();
     else if (code === 0x42) reader.skipLeb();
     else if (code === 0x43) reader.skip(4);
@@ -354,12 +364,12 @@ function readConstant(reader: Reader): number | null {
   }
 }
 
-function readDataEnd(reader: Reader): number {
+function readDataEnd(reader: Reader, seen: Constants): number {
   let highest = 0;
   reader.list(() => {
     const flags = reader.u32();
     if (flags === 2) reader.u32();
-    const at = flags === 1 ? null : readConstant(reader);
+    const at = flags === 1 ? null : readConstant(reader, seen);
     const size = reader.u32();
     reader.skip(size);
     if (at !== null) highest = Math.max(highest, (at >>> 0) + size);

@@ -105,12 +105,7 @@ function descend(random: Random, depth: i32, seed: i32): i32 {
   return wrong + i32(canary != word(seed ^ depth));
 }
 
-/** The result is a fresh string, to be read by the host as long as nothing else runs. */
-export function greet(name: string): string {
-  return 'Hello, ' + name + slowWord(name.length) + '!';
-}
-
-/** Runs at suspension depth and size of the caller's choice: `n` live strings, one in each frame. */
+/** `n` live strings, one in each frame, and a wait at the bottom; how many were lost. */
 export function hold(n: i32): i32 {
   const mine = word(n);
   if (n == 0) return wait(0);

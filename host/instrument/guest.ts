@@ -221,10 +221,17 @@ const SHAPES: Readonly<Record<AllocatorShape, { alloc: FunctionType; free: Funct
   block: { alloc: { params: ['i32'], results: ['i32'] }, free: null },
 };
 
+/** How a guest without an allocator that we know comes to one. */
+export const ALLOCATOR_REMEDY: string =
+  'Export malloc and free (clang: -Wl,--export=malloc,--export=free; emcc: -sEXPORTED_FUNCTIONS=_malloc,_free,...), or name two functions with --allocator ALLOC,FREE: internal ones if the name section was kept (-g), minified exports as the glue code has them (Emscripten: _malloc = wasmExports[...]). ' +
+  'If nothing in the guest relies on owning all memory that it has not asked for, say --allocator memory.grow.';
+
 /**
  * Finds out where the host can get memory in the guest: for the window that stacks are unwound into, and for the shadow
  * stacks of LLVM guests.
  *
+ * @returns null if the runtime can do without: AssemblyScript guests bring the window and share one stack, LLVM guests run
+ * one fiber at a time
  * @throws FiberError `NO_ALLOCATOR` if it cannot be found out, `NO_MATCH` if a function asked for does not exist
  */
 export function findAllocator(
@@ -247,9 +254,13 @@ export function findAllocator(
     if (found !== null) return found;
   }
   const growsByImport = outline.imports.some((each) => each.name === 'emscripten_resize_heap');
-  if (!analysis.memoryGrow && !analysis.memorySize && !growsByImport) {
-    const memory = outline.memories[0];
-    if (memory === undefined || memory.max === null || memory.max > memory.min) return { kind: 'grow' };
+  const untouched = !analysis.memoryGrow && !analysis.memorySize && !growsByImport;
+  const memory = outline.memories[0];
+  const canGrow = memory === undefined || memory.max === null || memory.max > memory.min;
+  if (untouched && canGrow) return { kind: 'grow' };
+  // The window lies on the guest's own stack, and so does one fiber at a time; only a second one needs more (a warning).
+  if (stack?.kind === 'llvm') return null;
+  if (untouched && memory !== undefined) {
     throw new FiberError(
       'NO_ALLOCATOR',
       `The runtime needs memory inside this guest, but it exports no allocator and its memory cannot grow (${memory.min} of at most ${memory.max} pages). Export malloc and free, or give the memory a larger maximum.`,
@@ -257,8 +268,7 @@ export function findAllocator(
   }
   const remedy = isAssemblyScript(outline)
     ? 'Compile the guest part in: asc node_modules/wasm-fibers/assembly/fibers.ts app.ts ...'
-    : 'Export malloc and free (clang: -Wl,--export=malloc,--export=free; emcc: -sEXPORTED_FUNCTIONS=_malloc,_free,...), or name two functions with --allocator ALLOC,FREE: internal ones if the name section was kept (-g), minified exports as the glue code has them (Emscripten: _malloc = wasmExports[...]). ' +
-      'If nothing in the guest relies on owning all memory that it has not asked for, say --allocator memory.grow.';
+    : ALLOCATOR_REMEDY;
   throw new FiberError(
     'NO_ALLOCATOR',
     `The runtime needs memory inside this guest, and no allocator was found: it exports no malloc and free, and none are named. ${remedy}`,

@@ -6,7 +6,7 @@ import type { Metadata } from '../runtime/metadata.ts';
 import { analyse } from './binary/analysis.ts';
 import { functionImports, readOutline } from './binary/module.ts';
 import { loadBinaryen } from './binaryen.ts';
-import { findAllocator, findShadowStack, namedGlobal } from './guest.ts';
+import { ALLOCATOR_REMEDY, findAllocator, findShadowStack, namedGlobal } from './guest.ts';
 import { settle } from './options.ts';
 import type { InstrumentOptions } from './options.ts';
 import { rewrite } from './pipeline.ts';
@@ -81,6 +81,11 @@ export async function instrument(wasm: Uint8Array, options: InstrumentOptions): 
     sourceMap,
   });
   const warnings: string[] = [];
+  if (allocator === null && stack?.kind === 'llvm') {
+    warnings.push(
+      `No allocator was found, so fibers of this guest run one at a time (a second one fails with NO_ALLOCATOR). ${ALLOCATOR_REMEDY}`,
+    );
+  }
   if (rewritten.instrumented === 0) {
     warnings.push(
       'No function calls a suspending import, directly or indirectly: the module will never suspend. Is the import the right one?',

@@ -203,3 +203,40 @@ test('sources: URL, bytes, module, response, and promises of them', async () => 
   const gone = new URL('../../build/guests/there-is-none.wasm', import.meta.url);
   expect(await code(instantiate(gone, imports))).toMatch(/BAD_MODULE|NOT_WASM/);
 });
+
+describe('a guest with a stack in memory and no allocator', () => {
+  const open = async (wait: (x: number) => unknown, options = {}) =>
+    watch(
+      await instantiate<{ kept(x: number, depth: number): number }>(
+        loadGuest('stack.fibers'),
+        { env: { wait } },
+        options,
+      ),
+    );
+
+  test('runs one fiber at a time on its own stack', async () => {
+    const guest = await open(later);
+    for (let i = 0; i < 5; i++) expect(await guest.exports.kept(i, 300)).toBe(i);
+    const exclusive = await open(later, { exclusive: true });
+    expect(await Promise.all([1, 2, 3].map((i) => exclusive.exports.kept(i, 10 * i)))).toEqual([1, 2, 3]);
+  });
+
+  test('refuses a second one with the remedy, and neither harms the first nor the guest', async () => {
+    const gate = new Gate();
+    const guest = await open(gate.wait);
+    const first = guest.exports.kept(5, 0);
+    expect(await failure(guest.exports.kept(6, 0))).toMatchObject({
+      code: 'NO_ALLOCATOR',
+      message: expect.stringContaining('malloc'),
+    });
+    expect(guest.sync.kept).toBeTypeOf('function');
+    gate.take(5).resolve(0);
+    expect(await first).toBe(5);
+  });
+
+  test('has its overflow reported before it happens', async () => {
+    const guest = await open(later);
+    expect(await failure(guest.exports.kept(1, 5000))).toMatchObject({ code: 'SHADOW_STACK_OVERFLOW' });
+    expect(await guest.exports.kept(1, 5)).toBe(1);
+  });
+});

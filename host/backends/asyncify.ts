@@ -130,12 +130,17 @@ export class AsyncifyBackend implements Backend {
   }
 
   resume(task: Task): void {
-    const controls = this.#attached();
-    const window = this.#openWindow();
-    window.load(unwound(task));
-    controls.shadow.resume(task);
-    this.#state = State.REWINDING;
-    controls.startRewind(window.base);
+    try {
+      const controls = this.#attached();
+      const window = this.#openWindow();
+      window.load(unwound(task));
+      controls.shadow.resume(task);
+      this.#state = State.REWINDING;
+      controls.startRewind(window.base);
+    } catch (error) {
+      this.#end(task, true, error);
+      return;
+    }
     this.#run(task);
   }
 
@@ -211,13 +216,20 @@ export class AsyncifyBackend implements Backend {
 
   #end(task: Task, failed: boolean, value: unknown): void {
     const interrupted = this.#state;
-    this.abandon(task);
-    this.#setState(State.NORMAL);
+    let damage: { readonly cause: unknown } | null = null;
+    try {
+      this.abandon(task);
+      this.#setState(State.NORMAL);
+      if (failed) this.#controls?.catchDepth?.set(0);
+      this.#controls?.shadow.end(task);
+    } catch (cause) {
+      damage = { cause };
+      this.#state = State.NORMAL;
+    }
     this.#task = null;
-    if (failed) this.#controls?.catchDepth?.set(0);
-    this.#controls?.shadow.end(task);
     if (interrupted === State.NORMAL) this.#hooks.ended(task, failed, value);
     else this.#hooks.ended(task, true, explainInterruption(interrupted, task, failed, value));
+    if (damage !== null) this.#hooks.broken(damage.cause);
   }
 
   /**

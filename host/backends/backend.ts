@@ -58,6 +58,8 @@ export interface BackendHooks {
   arrived(task: Task): unknown;
   /** The entry has returned, or has thrown. No frame of the guest is on the native stack. */
   ended(task: Task, failed: boolean, value: unknown): void;
+  /** The guest's own switching code has failed: nothing can be said of its state any more. */
+  broken(cause: unknown): void;
 }
 
 /** One backend serves one guest. */

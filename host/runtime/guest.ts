@@ -67,7 +67,7 @@ export class GuestRuntime implements FiberOwner, BackendHooks {
     this.#backend = new AsyncifyBackend(this);
     this.#turns = options.exclusive ? new Turns() : null;
     const { onEvent } = options;
-    this.#emit = onEvent === undefined ? null : (event) => onEvent(event);
+    this.#emit = onEvent === undefined ? null : (event) => tell(onEvent, event);
     this.#slow = onEvent === undefined ? null : new SlowWatch(options.slowAfter, () => this.#first, onEvent);
   }
 
@@ -192,7 +192,9 @@ export class GuestRuntime implements FiberOwner, BackendHooks {
       return this.#backend.callSync(fn, args);
     } catch (error) {
       const failure = explain(error);
-      if (this.#options.onTrap === 'poison' && isAbrupt(failure)) this.#poisonWith(failure, null);
+      if (this.#options.onTrap === 'poison' && isAbrupt(failure)) {
+        this.#poisonWith(failure, "a sync call trapped in it, and onTrap is 'poison'");
+      }
       throw failure;
     }
   }
@@ -380,20 +382,25 @@ export class GuestRuntime implements FiberOwner, BackendHooks {
     fiber.settle(failed, error);
     if (failed && isAbrupt(error)) {
       this.#emit?.({ type: 'trap', fiber, error });
-      if (this.#options.onTrap === 'poison') this.#poisonWith(error, fiber);
+      if (this.#options.onTrap === 'poison') {
+        this.#poisonWith(error, `the fiber ${fiber.label} trapped in it, and onTrap is 'poison'`);
+      }
     }
     this.#emit?.(failed ? { type: 'end', fiber, error } : { type: 'end', fiber });
     if (fiber.turn !== null) this.#turns?.leave(fiber.turn);
     if (this.#live === 0) this.#whenEmpty?.();
   }
 
+  broken(cause: unknown): void {
+    this.#poisonWith(cause, 'its code for switching between fibers failed');
+  }
+
   /** Ends every other fiber without running it, and refuses all that comes. */
-  #poisonWith(cause: unknown, culprit: RunnableFiber | null): void {
+  #poisonWith(cause: unknown, why: string): void {
     if (this.#poison !== null) return;
-    const by = culprit === null ? 'a sync call' : `the fiber ${culprit.label}`;
     const poison = new FiberError(
       'GUEST_POISONED',
-      `The guest cannot be used any more: ${by} trapped in it, and onTrap is 'poison'. Instantiate it again.`,
+      `The guest cannot be used any more: ${why}. Instantiate it again.`,
       { cause },
     );
     this.#poison = this.#closed = poison;
@@ -422,6 +429,17 @@ export class GuestRuntime implements FiberOwner, BackendHooks {
     else next.previous = previous;
     fiber.previous = fiber.next = null;
     this.#live--;
+  }
+}
+
+/** Calls a listener of the embedder. What it throws is reported as uncaught and has no part in what goes on here. */
+function tell(listener: (event: FiberEvent) => void, event: FiberEvent): void {
+  try {
+    listener(event);
+  } catch (error) {
+    queueMicrotask(() => {
+      throw error;
+    });
   }
 }
 

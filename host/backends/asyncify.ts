@@ -23,7 +23,7 @@
  * Invariants:
  * - Fibers start and resume on an empty guest stack only (`busy` is false), so nesting costs heap and never native stack.
  * - `state` is NORMAL whenever host code of the embedder runs, except inside repeated trampolines.
- * - `depth` counts the host functions between the entry and here that cannot be passed by a suspension. A wait is
+ * - `host` is the innermost host function between the entry and here that cannot be passed by a suspension. A wait is
  *   allowed only in the outermost one: what would unwind through a JavaScript frame corrupts the guest.
  * - However an entry ends, afterwards the state is NORMAL, the window is free for others, and the shadow stack pointer is
  *   at its base. A trap in the middle of switching leaves Asyncify's state set; it is cleared here.
@@ -59,19 +59,27 @@ export interface AsyncifyControls {
   makeWindow(): Window;
 }
 
+/**
+ * Where the guest is. An object of its own, since the wrappers of imports are closures, in which an engine looks private
+ * names up at every use: it made the call of an import a third slower.
+ */
+interface Position {
+  state: State;
+  /** The fiber whose frames are on the native stack. */
+  task: Task | null;
+  /** The innermost host function on the native stack that a suspension cannot pass. */
+  host: Site | null;
+  /** The innermost one that it can. */
+  trampoline: Site | null;
+}
+
 export class AsyncifyBackend implements Backend {
   readonly kind = 'asyncify';
   readonly #hooks: BackendHooks;
   /** Null until the guest is instantiated, and for a module that was not instrumented. */
   #controls: AsyncifyControls | null = null;
   #window: Window | null = null;
-  #state: State = State.NORMAL;
-  /** The fiber whose frames are on the native stack. */
-  #task: Task | null = null;
-  /** Host functions on the native stack that a suspension cannot pass. */
-  #depth = 0;
-  /** The innermost host function on the native stack. */
-  #site: Site | null = null;
+  readonly #at: Position = { state: State.NORMAL, task: null, host: null, trampoline: null };
   /** A repeated trampoline has moved the shadow stack pointer since rewinding began. */
   #moved = false;
 
@@ -84,16 +92,15 @@ export class AsyncifyBackend implements Backend {
   }
 
   get busy(): boolean {
-    return this.#task !== null || this.#depth > 0;
+    return this.#at.task !== null || this.#at.host !== null;
   }
 
   canSuspend(): boolean {
     return (
-      this.#task !== null &&
+      this.#at.task !== null &&
       this.#controls !== null &&
-      this.#state === State.NORMAL &&
-      this.#depth <= 1 &&
-      this.#site?.suspending === true &&
+      this.#at.state === State.NORMAL &&
+      (this.#at.host ?? this.#at.trampoline)?.suspending === true &&
       !this.#controls.catchDepth?.get()
     );
   }
@@ -113,8 +120,8 @@ export class AsyncifyBackend implements Backend {
   /** The hooks that instrumented code calls in the middle of switching, and when its shadow stack runs over. */
   linkControls(): Record<'drain' | 'refill' | 'stack_overflow', HostFunction> {
     return {
-      drain: (position: number) => this.#switching(State.UNWINDING).drain(unwound(this.#task), position),
-      refill: () => this.#switching(State.REWINDING).refill(unwound(this.#task)),
+      drain: (position: number) => this.#switching(State.UNWINDING).drain(unwound(this.#at.task), position),
+      refill: () => this.#switching(State.REWINDING).refill(unwound(this.#at.task)),
       stack_overflow: (pointer: number) => {
         throw new FiberError(
           'SHADOW_STACK_OVERFLOW',
@@ -135,7 +142,7 @@ export class AsyncifyBackend implements Backend {
       const window = this.#openWindow();
       window.load(unwound(task));
       controls.shadow.resume(task);
-      this.#state = State.REWINDING;
+      this.#at.state = State.REWINDING;
       controls.startRewind(window.base);
     } catch (error) {
       this.#end(task, true, error);
@@ -153,24 +160,21 @@ export class AsyncifyBackend implements Backend {
   callSync(fn: GuestFunction, args: readonly unknown[]): unknown {
     const controls = this.#controls;
     const shadow = controls?.shadow;
-    const state = this.#state;
-    const depth = this.#depth;
-    const site = this.#site;
+    const state = this.#at.state;
+    const host = this.#at.host;
     const outerTask = currentTask;
     const outerBackend = currentBackend;
     const pointer = shadow?.save() ?? 0;
     const catches = controls?.catchDepth?.get() ?? 0;
     this.#setState(State.NORMAL);
-    this.#depth = 1;
-    this.#site = SYNC;
-    setCurrent(this.#task, this);
+    this.#at.host = SYNC;
+    setCurrent(this.#at.task, this);
     try {
       shadow?.enterSync();
       return fn(...(args as never[]));
     } finally {
       setCurrent(outerTask, outerBackend);
-      this.#site = site;
-      this.#depth = depth;
+      this.#at.host = host;
       controls?.catchDepth?.set(catches);
       shadow?.restore(pointer);
       this.#setState(state);
@@ -183,7 +187,7 @@ export class AsyncifyBackend implements Backend {
     const outerBackend = currentBackend;
     let failed = false;
     let value: unknown;
-    this.#task = task;
+    this.#at.task = task;
     setCurrent(task, this);
     try {
       value = call(task.entry, task.args);
@@ -192,7 +196,7 @@ export class AsyncifyBackend implements Backend {
       value = error;
     }
     setCurrent(outerTask, outerBackend);
-    if (this.#state === State.UNWINDING && !failed) {
+    if (this.#at.state === State.UNWINDING && !failed) {
       try {
         this.#putAside(task);
         this.#hooks.suspended(task);
@@ -209,13 +213,13 @@ export class AsyncifyBackend implements Backend {
     const controls = this.#attached();
     this.#openWindow().close(unwound(task));
     controls.stopUnwind();
-    this.#state = State.NORMAL;
+    this.#at.state = State.NORMAL;
     controls.shadow.suspend(task);
-    this.#task = null;
+    this.#at.task = null;
   }
 
   #end(task: Task, failed: boolean, value: unknown): void {
-    const interrupted = this.#state;
+    const interrupted = this.#at.state;
     let damage: { readonly cause: unknown } | null = null;
     try {
       this.abandon(task);
@@ -224,9 +228,9 @@ export class AsyncifyBackend implements Backend {
       this.#controls?.shadow.end(task);
     } catch (cause) {
       damage = { cause };
-      this.#state = State.NORMAL;
+      this.#at.state = State.NORMAL;
     }
-    this.#task = null;
+    this.#at.task = null;
     if (interrupted === State.NORMAL) this.#hooks.ended(task, failed, value);
     else this.#hooks.ended(task, true, explainInterruption(interrupted, task, failed, value));
     if (damage !== null) this.#hooks.broken(damage.cause);
@@ -239,13 +243,14 @@ export class AsyncifyBackend implements Backend {
   #linkFunction(site: Site, fn: HostFunction): HostFunction {
     const f = fn as (...args: unknown[]) => unknown;
     const { arity } = site;
-    const backend = this;
+    const nested = behindAnother(site);
+    const at = this.#at;
+    const rewound = (): unknown => this.#rewound(site);
+    const wait = (promise: PromiseLike<unknown>): unknown => this.#wait(site, promise);
     return function (a?: unknown, b?: unknown, c?: unknown): unknown {
-      if (backend.#state === State.REWINDING) return backend.#rewound(site);
-      const depth = backend.#depth;
-      const outer = backend.#site;
-      backend.#depth = depth + 1;
-      backend.#site = site;
+      if (at.state === State.REWINDING) return rewound();
+      const outer = at.host;
+      at.host = outer === null ? site : nested;
       let result: unknown;
       try {
         result =
@@ -259,10 +264,9 @@ export class AsyncifyBackend implements Backend {
                   ? f(a, b, c)
                   : f.apply(undefined, arguments as unknown as unknown[]);
       } finally {
-        backend.#depth = depth;
-        backend.#site = outer;
+        at.host = outer;
       }
-      return isThenable(result) ? backend.#wait(site, result, depth, outer) : result;
+      return typeof result !== 'number' && isThenable(result) ? wait(result) : result;
     };
   }
 
@@ -271,8 +275,8 @@ export class AsyncifyBackend implements Backend {
       const { shadow, catchDepth } = this.#attached();
       const catches = catchDepth?.get() ?? 0;
       let pointer: number;
-      if (this.#state === State.REWINDING) {
-        const kept = unwound(this.#task).trampolines?.pop();
+      if (this.#at.state === State.REWINDING) {
+        const kept = unwound(this.#at.task).trampolines?.pop();
         if (kept === undefined) return this.#rewound(site);
         if (!(kept instanceof KeptPointer)) throw misplaced(site);
         // What it records now (Emscripten's glue does) must be what it recorded at first, not the pointer of the
@@ -281,30 +285,30 @@ export class AsyncifyBackend implements Backend {
         shadow.restore(pointer);
         this.#moved = true;
       } else pointer = shadow.save();
-      const depth = this.#depth;
-      const outer = this.#site;
-      this.#depth = this.#passable(site) ? depth : depth + 1;
-      this.#site = inTheWay(site, depth, outer);
+      const host = this.#at.host;
+      const trampoline = this.#at.trampoline;
+      this.#at.host = this.#inTheWay(site);
+      this.#at.trampoline = site;
       let result: unknown;
       try {
         result = fn(...args);
       } finally {
-        this.#depth = depth;
-        this.#site = outer;
+        this.#at.host = host;
+        this.#at.trampoline = trampoline;
       }
-      if (this.#state === State.UNWINDING) return this.#pass(site, new KeptPointer(pointer));
+      if (this.#at.state === State.UNWINDING) return this.#pass(site, new KeptPointer(pointer));
       // It may have caught what came out of a catch body.
       catchDepth?.set(catches);
-      if (isThenable(result)) return this.#wait(site, result, depth, outer);
-      return result;
+      return isThenable(result) ? this.#wait(site, result) : result;
     };
   }
 
   #linkGenerator(site: Site, start: (...args: never[]) => ReentrantGenerator): HostFunction {
+    const nested = behindAnother(site);
     return (...args) => {
       let kept: KeptGenerator;
-      if (this.#state === State.REWINDING) {
-        const found = unwound(this.#task).trampolines?.pop();
+      if (this.#at.state === State.REWINDING) {
+        const found = unwound(this.#at.task).trampolines?.pop();
         if (found === undefined) return this.#rewound(site);
         if (!(found instanceof KeptGenerator)) throw misplaced(site);
         kept = found;
@@ -312,75 +316,76 @@ export class AsyncifyBackend implements Backend {
         const controls = this.#controls;
         kept = new KeptGenerator(start(...args), controls?.shadow.save() ?? 0, controls?.catchDepth?.get() ?? 0);
       }
-      const depth = this.#depth;
-      const outer = this.#site;
-      this.#site = inTheWay(site, depth, outer);
+      const host = this.#at.host;
       let result: unknown;
       try {
-        result = this.#drive(kept, site, depth, this.#passable(site) ? depth : depth + 1);
+        result = this.#drive(kept, site, host === null ? site : nested, this.#inTheWay(site));
       } finally {
-        this.#depth = depth;
-        this.#site = outer;
+        this.#at.host = host;
       }
-      if (this.#state === State.UNWINDING) return result;
-      if (isThenable(result)) return this.#wait(site, result, depth, outer);
-      return result;
+      if (this.#at.state === State.UNWINDING) return result;
+      return isThenable(result) ? this.#wait(site, result) : result;
     };
   }
 
-  /** Runs a generator until it returns or a call inside of it unwinds. Its own code cannot be passed, its calls can. */
-  #drive(kept: KeptGenerator, site: Site, depth: number, callDepth: number): unknown {
+  /**
+   * Runs a generator until it returns or a call inside of it unwinds.
+   *
+   * @param own the `host` of its own code, which cannot be passed; @param between that of the calls it asks for
+   */
+  #drive(kept: KeptGenerator, site: Site, own: Site, between: Site | null): unknown {
     const generator = kept.generator;
     let failed = false;
     let value: unknown;
     for (;;) {
       if (kept.call === null) {
-        this.#depth = depth + 1;
+        this.#at.host = own;
         const step = failed ? generator.throw(value) : generator.next(value);
         if (step.done) return step.value;
         kept.call = step.value;
       }
-      this.#depth = callDepth;
+      this.#at.host = between;
       failed = false;
       try {
         value = call(kept.call.fn, kept.call.args);
       } catch (error) {
         // In the middle of switching there is nothing to go on with; only the end of the fiber can clear that.
-        if (this.#state !== State.NORMAL) throw error;
+        if (this.#at.state !== State.NORMAL) throw error;
         failed = true;
         value = error;
         this.#controls?.shadow.restore(kept.pointer);
         this.#controls?.catchDepth?.set(kept.catches);
       }
-      if (this.#state === State.UNWINDING) return this.#pass(site, kept);
+      if (this.#at.state === State.UNWINDING) return this.#pass(site, kept);
       kept.call = null;
     }
   }
 
-  /** Can a suspension pass the host function that is being entered? */
-  #passable(site: Site): boolean {
-    return site.suspending && this.#task !== null && this.#depth === 0;
+  /** What a wait inside of the trampoline that is being entered cannot pass, if anything: it, or whoever was before it. */
+  #inTheWay(site: Site): Site | null {
+    const { host, task } = this.#at;
+    return site.suspending && (host !== null || task !== null) ? host : site;
   }
 
   #pass(site: Site, kept: KeptGenerator | KeptPointer): unknown {
-    (unwound(this.#task).trampolines ??= []).push(kept);
+    (unwound(this.#at.task).trampolines ??= []).push(kept);
     return site.placeholder;
   }
 
   /** Decides what a returned promise means. Everything that can be refused is refused before anything unwinds. */
-  #wait(site: Site, promise: PromiseLike<unknown>, depth: number, outer: Site | null): unknown {
-    const task = this.#task;
+  #wait(site: Site, promise: PromiseLike<unknown>): unknown {
+    const task = this.#at.task;
     const controls = this.#controls;
     if (!site.suspending || controls === null) throw notSuspending(site, promise, controls !== null);
-    if (task === null || depth > 0 || controls.catchDepth?.get()) {
-      throw obstacle(site, promise, task, depth > 0 ? outer : null);
+    if (task === null || this.#at.host !== null || controls.catchDepth?.get()) {
+      throw obstacle(site, promise, task, this.#at.host);
     }
     try {
       const window = this.#openWindow();
       this.#hooks.wait(task, site, promise);
       task.unwound ??= new UnwoundStack();
       window.open();
-      this.#state = State.UNWINDING;
+      this.#at.state = State.UNWINDING;
       controls.startUnwind(window.base);
     } catch (error) {
       // Here the engine's stack may end, or a hostile guest trap: nothing has unwound, so the fiber has not waited.
@@ -393,10 +398,10 @@ export class AsyncifyBackend implements Backend {
   }
 
   #rewound(site: Site): unknown {
-    const task = this.#task;
+    const task = this.#at.task;
     const controls = this.#attached();
     controls.stopRewind();
-    this.#state = State.NORMAL;
+    this.#at.state = State.NORMAL;
     if (task === null || task.site !== site) throw misplaced(site);
     if (this.#moved) {
       this.#moved = false;
@@ -406,10 +411,10 @@ export class AsyncifyBackend implements Backend {
   }
 
   #setState(state: State): void {
-    const before = this.#state;
+    const before = this.#at.state;
     if (state === before) return;
     const controls = this.#attached();
-    this.#state = state;
+    this.#at.state = state;
     if (before === State.UNWINDING) controls.stopUnwind();
     else if (before === State.REWINDING) controls.stopRewind();
     if (state === State.UNWINDING) controls.startUnwind(this.#openWindow().base);
@@ -422,7 +427,7 @@ export class AsyncifyBackend implements Backend {
 
   /** The window, for a hook that only instrumented code in the given state may call. */
   #switching(state: State): Window {
-    if (this.#state !== state || this.#window === null) {
+    if (this.#at.state !== state || this.#window === null) {
       throw new FiberError(
         'CORRUPT_FRAMES',
         'The guest called a switching hook of wasm-fibers while it was not switching.',
@@ -459,9 +464,9 @@ function unwound(task: Task | null): UnwoundStack {
   throw new FiberError('CORRUPT_FRAMES', 'The guest is switching without a fiber: it damaged its own switching state.');
 }
 
-/** What a wait inside of a trampoline is told of: not of the trampoline, if another host function is the obstacle. */
-function inTheWay(site: Site, depth: number, outer: Site | null): Site {
-  return site.suspending && depth > 0 && outer !== null ? outer : site;
+/** An import that is called while another host function is on the stack: it cannot wait, whatever its module says. */
+function behindAnother(site: Site): Site {
+  return { ...site, suspending: false };
 }
 
 function misplaced(site: Site): FiberError {

@@ -20,6 +20,8 @@ export interface Site {
   readonly name: string;
   /** May it return a promise? */
   readonly suspending: boolean;
+  /** How many arguments the guest passes; -1 if nobody knows. */
+  readonly arity: number;
   /** What the engine is given as its result while the stack unwinds: of the right type, never looked at. */
   readonly placeholder: unknown;
 }
@@ -37,7 +39,7 @@ export interface Task {
   failed: boolean;
   value: unknown;
   /** The backend's own: the stack while it is put aside. */
-  unwound: unknown;
+  unwound: object | null;
   /** The shadow stack's own: the pointer while the fiber is suspended, and the region it runs in. */
   pointer: number;
   region: number;

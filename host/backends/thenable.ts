@@ -18,7 +18,9 @@ export function listen(
   onValue: (value: unknown) => void,
   onError: (error: unknown) => void,
 ): void {
-  nativeThen.call(Promise.resolve(promise), onValue, onError);
+  // What Promise.resolve would do, without calling it for the usual kind.
+  const native = promise instanceof Promise && promise.constructor === Promise;
+  nativeThen.call(native ? promise : Promise.resolve(promise), onValue, onError);
 }
 
 /** For a promise that is given up: its rejection is not to be reported as unhandled. */

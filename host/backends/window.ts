@@ -38,22 +38,25 @@ export class Window {
 
   /** Makes it empty, for a stack that is about to unwind. */
   open(): void {
-    this.#evict();
+    if (this.#resident !== null) this.#evict();
     this.#setHeader(this.#start);
   }
 
   /** Takes note of the stack that has just been unwound. */
   close(stack: UnwoundStack): void {
-    this.#refresh();
-    stack.words = this.#used(this.#header[0]!); // The header always has four words.
+    let position = this.#header[0];
+    if (position === undefined) {
+      this.#refresh();
+      position = this.#header[0]!; // The header always has four words.
+    }
+    stack.words = this.#used(position);
     this.#resident = stack;
   }
 
   /** Brings a suspended stack back, for rewinding. */
   load(stack: UnwoundStack): void {
-    if (this.#resident === stack) this.#refresh();
-    else {
-      this.#evict();
+    if (this.#resident !== stack) {
+      if (this.#resident !== null) this.#evict();
       this.#refresh();
       this.#store.load(stack, this.#frames);
     }
@@ -89,10 +92,9 @@ export class Window {
   }
 
   #evict(): void {
-    const resident = this.#resident;
-    if (resident === null) return;
     this.#refresh();
-    this.#store.store(resident, this.#frames);
+    // Only called if there is one.
+    this.#store.store(this.#resident!, this.#frames);
     this.#resident = null;
   }
 

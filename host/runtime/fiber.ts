@@ -46,6 +46,9 @@ export class Waiter {
   }
 }
 
+/** What Node prints: one line instead of the whole guest. */
+const INSPECT: unique symbol = Symbol.for('nodejs.util.inspect.custom');
+
 export class RunnableFiber implements Task, Fiber {
   readonly owner: FiberOwner;
   readonly id: number;
@@ -61,7 +64,7 @@ export class RunnableFiber implements Task, Fiber {
   site: Site | null = null;
   failed = false;
   value: unknown = undefined;
-  unwound: unknown = null;
+  unwound: object | null = null;
   pointer = 0;
   region: number = NO_REGION;
 
@@ -90,8 +93,8 @@ export class RunnableFiber implements Task, Fiber {
   #waiter: Waiter | null = null;
   #controller: AbortController | null = null;
   #timer: ReturnType<typeof setTimeout> | undefined = undefined;
-  #outerSignal: AbortSignal | null = null;
-  readonly #onOuterAbort = (reason: unknown): void => void this.cancel(reason);
+  /** Takes the fiber off the signal that its spawner gave. */
+  #unsubscribe: (() => void) | null = null;
 
   constructor(
     owner: FiberOwner,
@@ -144,6 +147,10 @@ export class RunnableFiber implements Task, Fiber {
     return `#${this.id} (${this.name})`;
   }
 
+  [INSPECT](): string {
+    return `Fiber ${this.label} ${this.state}`;
+  }
+
   /** Applies the options that need a handle. */
   configure({ signal, timeout }: SpawnOptions): void {
     if (timeout !== undefined) {
@@ -154,8 +161,9 @@ export class RunnableFiber implements Task, Fiber {
     if (signal === undefined) return;
     if (signal.aborted) this.cancel(signal.reason);
     else {
-      this.#outerSignal = signal;
-      subscribe(signal, this.#onOuterAbort);
+      const cancel = (reason: unknown): void => void this.cancel(reason);
+      this.#unsubscribe = () => unsubscribe(signal, cancel);
+      subscribe(signal, cancel);
     }
   }
 
@@ -208,7 +216,7 @@ export class RunnableFiber implements Task, Fiber {
     this.state = 'done';
     this.abandonWait();
     if (this.#timer !== undefined) clearTimeout(this.#timer);
-    if (this.#outerSignal !== null) unsubscribe(this.#outerSignal, this.#onOuterAbort);
+    this.#unsubscribe?.();
     this.site = this.waitsFor = this.stack = this.replaced = null;
     this.value = undefined;
     if (this.cancellation !== null) this.#reject(this.cancellation);

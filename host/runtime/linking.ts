@@ -35,6 +35,7 @@ export function linkImports(
             {
               name: path,
               suspending: signature?.suspending ?? false,
+              arity: signature?.params.length ?? -1,
               placeholder: signature && placeholder(signature),
             },
             // Checked above.

@@ -46,9 +46,6 @@ export class Waiter {
   }
 }
 
-/** What Node prints: one line instead of the whole guest. */
-const INSPECT: unique symbol = Symbol.for('nodejs.util.inspect.custom');
-
 export class RunnableFiber implements Task, Fiber {
   readonly owner: FiberOwner;
   readonly id: number;
@@ -95,6 +92,13 @@ export class RunnableFiber implements Task, Fiber {
   #timer: ReturnType<typeof setTimeout> | undefined = undefined;
   /** Takes the fiber off the signal that its spawner gave. */
   #unsubscribe: (() => void) | null = null;
+
+  static {
+    // What Node prints, also beside a result (see promises.ts): one line instead of the whole guest.
+    Reflect.set(this.prototype, Symbol.for('nodejs.util.inspect.custom'), function (this: RunnableFiber) {
+      return `Fiber ${this.label} ${this.state}`;
+    });
+  }
 
   constructor(
     owner: FiberOwner,
@@ -145,10 +149,6 @@ export class RunnableFiber implements Task, Fiber {
   /** Number and name, for messages. */
   get label(): string {
     return `#${this.id} (${this.name})`;
-  }
-
-  [INSPECT](): string {
-    return `Fiber ${this.label} ${this.state}`;
   }
 
   /** Applies the options that need a handle. */

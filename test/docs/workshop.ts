@@ -1,0 +1,123 @@
+/**
+ * Where the documents' programs run: an empty project in which this package, as it was built, is installed together with
+ * what a reader has installed beside it.
+ */
+import { type Server, createServer } from 'node:http';
+import { existsSync } from 'node:fs';
+import { chmod, mkdir, mkdtemp, readFile, symlink } from 'node:fs/promises';
+import type { AddressInfo } from 'node:net';
+import os from 'node:os';
+import path from 'node:path';
+import { type Outcome, ROOT, makeFolder, removeFolder, run, writeFiles } from '../support/temporary.ts';
+import type { Block } from './blocks.ts';
+
+const PACKAGES = ['binaryen', 'assemblyscript', 'esbuild', 'typescript', '@types'] as const;
+const COMMANDS = {
+  'wasm-fibers': 'build/host/cli/main.js',
+  asc: 'node_modules/assemblyscript/bin/asc.js',
+  esbuild: 'node_modules/esbuild/bin/esbuild',
+  tsc: 'node_modules/typescript/bin/tsc',
+} as const;
+const CHROMIUM = ['chromium', 'chromium-browser', 'google-chrome'].flatMap((name) =>
+  (process.env['PATH'] ?? '').split(path.delimiter).map((folder) => path.join(folder, name)),
+);
+/** npm's advice is for people. */
+const QUIET = { npm_config_loglevel: 'error' };
+
+export interface Workshop {
+  /** Writes the block's file and runs what is to be run; standard output and errors in one, as on a terminal. */
+  perform(block: Block): Promise<Outcome>;
+  close(): Promise<void>;
+}
+
+/** The path of Chromium, if there is one. */
+export function chromium(): string | undefined {
+  return CHROMIUM.find((file) => existsSync(file));
+}
+
+export async function openWorkshop(): Promise<Workshop> {
+  const root = await makeFolder();
+  await furnish(root);
+  const made = new Set([root]);
+
+  const folderOf = async (block: Block): Promise<string> => {
+    const folder = path.join(root, block.attributes.get('in') ?? '');
+    if (!made.has(folder)) {
+      await mkdir(folder, { recursive: true });
+      await furnish(folder);
+      made.add(folder);
+    }
+    return folder;
+  };
+  return {
+    async perform(block) {
+      const folder = await folderOf(block);
+      const file = block.attributes.get('file');
+      if (file !== undefined) await writeFiles(folder, { [file]: `${block.code}\n` });
+      if (!block.attributes.has('run')) return { code: 0, stdout: '', stderr: '' };
+      const outcome = await execute(block, file, folder);
+      return { ...outcome, stdout: outcome.stdout.replaceAll(folder, '.').replaceAll(root, '.') };
+    },
+    close: () => removeFolder(root),
+  };
+}
+
+async function execute(block: Block, file: string | undefined, folder: string): Promise<Outcome> {
+  const environment = { ...QUIET, PATH: `${folder}/node_modules/.bin${path.delimiter}${process.env['PATH'] ?? ''}` };
+  const shell = (code: string): Promise<Outcome> =>
+    run('bash', ['-e', '-c', `unset FORCE_COLOR; exec 2>&1\n${code}`], folder, environment);
+  if (block.language === 'sh') return shell(block.code);
+  if (file === undefined) throw new Error(`${block.document}:${block.line}: a program that is run needs file=NAME`);
+  return block.language === 'html' ? openPage(folder, file) : shell(`'${process.execPath}' ${file}`);
+}
+
+async function furnish(folder: string): Promise<void> {
+  await writeFiles(folder, { 'package.json': '{ "name": "reader", "private": true, "type": "module" }\n' });
+  const modules = path.join(folder, 'node_modules');
+  await mkdir(path.join(modules, '.bin'), { recursive: true });
+  await symlink(ROOT, path.join(modules, 'wasm-fibers'));
+  for (const name of PACKAGES) await symlink(path.join(ROOT, 'node_modules', name), path.join(modules, name));
+  for (const [name, script] of Object.entries(COMMANDS)) {
+    const target = path.join(ROOT, script);
+    await writeFiles(modules, { [`.bin/${name}`]: `#!/bin/sh\nexec '${process.execPath}' '${target}' "$@"\n` });
+    await chmod(path.join(modules, '.bin', name), 0o755);
+  }
+}
+
+/** What stands in the page's `pre` when its promises have settled. */
+async function openPage(folder: string, page: string): Promise<Outcome> {
+  const browser = chromium();
+  if (browser === undefined) throw new Error('no Chromium: the test should have been skipped');
+  const server = await serve(folder);
+  // Not in the project's folder: the browser still writes while it ends.
+  const profile = await mkdtemp(path.join(os.tmpdir(), 'wasm-fibers-chromium-'));
+  try {
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/${page}`;
+    const flags = ['--headless', '--no-sandbox', '--disable-gpu', `--user-data-dir=${profile}`];
+    const outcome = await run(browser, [...flags, '--virtual-time-budget=20000', '--dump-dom', url], folder);
+    const [, text = outcome.stdout] = /<pre>([^]*)<\/pre>/.exec(outcome.stdout) ?? [];
+    return { ...outcome, stdout: text };
+  } finally {
+    server.closeAllConnections();
+    server.close();
+    await removeFolder(profile).catch(() => undefined);
+  }
+}
+
+const TYPES: Readonly<Record<string, string>> = {
+  '.html': 'text/html',
+  '.js': 'text/javascript',
+  '.wasm': 'application/wasm',
+};
+
+function serve(folder: string): Promise<Server> {
+  const server = createServer((request, response) => {
+    const file = path.join(folder, path.normalize(new URL(request.url ?? '/', 'http://localhost').pathname));
+    readFile(file).then(
+      (contents) =>
+        response.writeHead(200, { 'content-type': TYPES[path.extname(file)] ?? 'text/plain' }).end(contents),
+      () => response.writeHead(404).end(),
+    );
+  });
+  return new Promise((resolve) => server.listen(0, '127.0.0.1', () => resolve(server)));
+}

@@ -5,6 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import { lstat, open, readFile, realpath, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
+import { FiberError } from '../errors.ts';
 import { CliError } from './errors.ts';
 
 export async function readInput(file: string): Promise<Uint8Array> {
@@ -112,4 +113,18 @@ function explain(error: unknown, done: 'read' | 'written'): string {
     EROFS: 'cannot be written: the file system is read-only.',
   };
   return reasons[code] ?? `cannot be ${done} (${error instanceof Error ? error.message : String(error)}).`;
+}
+
+/** What was wrong with an input, said of that file. */
+export function refusal(input: string, message: string): CliError {
+  return new CliError(1, `${input === '-' ? 'standard input' : input}: ${message}`);
+}
+
+/** Does something with what an input holds; a refusal names the file. */
+export function ofFile<T>(input: string, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw error instanceof FiberError ? refusal(input, error.message) : error;
+  }
 }

@@ -1,7 +1,7 @@
 /** `wasm-fibers inspect`: what a module is, for a person or (`--json`) for a program. */
 import { inspect } from '../instrument/index.ts';
 import type { InspectedImport, Inspection } from '../instrument/index.ts';
-import { readInput } from './files.ts';
+import { ofFile, readInput } from './files.ts';
 import { bytes, styleFor } from './style.ts';
 import type { Style } from './style.ts';
 
@@ -10,7 +10,8 @@ export interface InspectFlags {
 }
 
 export async function inspectCommand(file: string, flags: InspectFlags): Promise<void> {
-  const inspection = inspect(await readInput(file));
+  const wasm = await readInput(file);
+  const inspection = ofFile(file, () => inspect(wasm));
   const text = flags.json ? JSON.stringify(inspection, null, 2) : describe(file, inspection, styleFor(process.stdout));
   process.stdout.write(`${text}\n`);
 }

@@ -2,7 +2,7 @@
 import { Worker } from 'node:worker_threads';
 import type { InstrumentOptions, InstrumentResult } from '../instrument/index.ts';
 import { CliError } from './errors.ts';
-import { checkOutput, readInput, writeOutputs } from './files.ts';
+import { checkOutput, readInput, refusal, writeOutputs } from './files.ts';
 import type { Output } from './files.ts';
 import { Progress } from './progress.ts';
 import { bytes, styleFor } from './style.ts';
@@ -56,7 +56,7 @@ export async function instrumentCommand(input: string, flags: InstrumentFlags): 
     ...(inputSourceMap === undefined ? {} : { sourceMap: new TextDecoder().decode(await readInput(inputSourceMap)) }),
     ...(outputSourceMapUrl === undefined ? {} : { sourceMapUrl: outputSourceMapUrl }),
   };
-  const result = await runInThread({ wasm, options });
+  const result = await runInThread({ wasm, options }, input);
   const outputs: Output[] = [];
   if (outputSourceMap !== undefined && result.sourceMap !== null) {
     outputs.push({ file: outputSourceMap, contents: result.sourceMap });
@@ -76,7 +76,7 @@ function parseAllocator(given: string | undefined): NonNullable<InstrumentOption
   return [alloc, free];
 }
 
-function runInThread(job: Job): Promise<InstrumentResult> {
+function runInThread(job: Job, input: string): Promise<InstrumentResult> {
   const progress = new Progress();
   return new Promise<InstrumentResult>((resolve, reject) => {
     const worker = new Worker(new URL('./worker.js', import.meta.url), {
@@ -86,7 +86,7 @@ function runInThread(job: Job): Promise<InstrumentResult> {
     worker.on('message', (message: Message) => {
       if (message.kind === 'phase') progress.phase(message.phase);
       else if (message.kind === 'result') resolve(message.result);
-      else reject(new CliError(1, message.message));
+      else reject(refusal(input, message.message));
     });
     worker.on('error', reject);
     worker.on('exit', (code) => reject(new Error(`the instrumenting thread ended with code ${code}`)));

@@ -115,7 +115,7 @@ describe('wasm-fibers instrument', () => {
     await writeFile(at('good.wasm'), 'precious');
     const refused = await cli(['instrument', 'in.wasm', '-o', 'good.wasm', '--suspending', 'env.slep']);
     expect(refused.code).toBe(1);
-    expect(refused.stderr).toContain('wasm-fibers: --suspending env.slep matches no import');
+    expect(refused.stderr).toContain('wasm-fibers: in.wasm: --suspending env.slep matches no import');
     expect(refused.stderr).toContain('Did you mean "env.sleep"');
     expect(refused.stderr).not.toMatch(/\n\s+at /);
     expect(await readFile(at('good.wasm'), 'utf8')).toBe('precious');
@@ -238,7 +238,7 @@ describe('wasm-fibers inspect', () => {
     const { code, stderr } = await cli(['inspect', 'page.wasm']);
     expect(code).toBe(1);
     expect(stderr).toBe(
-      'wasm-fibers: This is not a WebAssembly binary: it is an HTML page, perhaps the error page of a download.\n',
+      'wasm-fibers: page.wasm: This is not a WebAssembly binary: it is an HTML page, perhaps the error page of a download.\n',
     );
   });
 });

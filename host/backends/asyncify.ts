@@ -248,7 +248,7 @@ export class AsyncifyBackend implements Backend {
     const rewound = (): unknown => this.#rewound(site);
     const wait = (promise: PromiseLike<unknown>): unknown => this.#wait(site, promise);
     return function (a?: unknown, b?: unknown, c?: unknown): unknown {
-      if (at.state === State.REWINDING) return rewound();
+      if (at.state !== State.NORMAL) return rewound();
       const outer = at.host;
       at.host = outer === null ? site : nested;
       let result: unknown;
@@ -284,7 +284,10 @@ export class AsyncifyBackend implements Backend {
         pointer = kept.pointer;
         shadow.restore(pointer);
         this.#moved = true;
-      } else pointer = shadow.save();
+      } else {
+        this.#refuseUnwinding(site);
+        pointer = shadow.save();
+      }
       const host = this.#at.host;
       const trampoline = this.#at.trampoline;
       this.#at.host = this.#inTheWay(site);
@@ -314,6 +317,7 @@ export class AsyncifyBackend implements Backend {
         kept = found;
       } else {
         const controls = this.#controls;
+        this.#refuseUnwinding(site);
         kept = new KeptGenerator(start(...args), controls?.shadow.save() ?? 0, controls?.catchDepth?.get() ?? 0);
       }
       const host = this.#at.host;
@@ -377,7 +381,11 @@ export class AsyncifyBackend implements Backend {
     const task = this.#at.task;
     const controls = this.#controls;
     if (!site.suspending || controls === null) throw notSuspending(site, promise, controls !== null);
-    if (task === null || this.#at.host !== null || controls.catchDepth?.get()) {
+    if (
+      task === null ||
+      this.#at.host !== null ||
+      (controls.catchDepth !== null && this.#inCatch(controls.catchDepth))
+    ) {
       throw obstacle(site, promise, task, this.#at.host);
     }
     try {
@@ -389,15 +397,31 @@ export class AsyncifyBackend implements Backend {
       controls.startUnwind(window.base);
     } catch (error) {
       // Here the engine's stack may end, or a hostile guest trap: nothing has unwound, so the fiber has not waited.
-      this.#setState(State.NORMAL);
       this.#hooks.unwait(task);
       ignore(promise);
+      this.#setState(State.NORMAL);
       throw isStackOverflow(error) ? tooDeep(site.name, error) : error;
     }
     return site.placeholder;
   }
 
+  /** A function that was left out of the instrumentation goes on as if its import had returned. */
+  #refuseUnwinding(site: Site): void {
+    if (this.#at.state === State.UNWINDING) throw notUnwound(site, this.#at.task);
+  }
+
+  /** Is the guest in a catch body? What it calls while it is asked cannot wait, or it could ask again for ever. */
+  #inCatch(depth: { get(): number }): boolean {
+    this.#at.host = SYNC;
+    try {
+      return depth.get() !== 0;
+    } finally {
+      this.#at.host = null;
+    }
+  }
+
   #rewound(site: Site): unknown {
+    this.#refuseUnwinding(site);
     const task = this.#at.task;
     const controls = this.#attached();
     controls.stopRewind();
@@ -467,6 +491,13 @@ function unwound(task: Task | null): UnwoundStack {
 /** An import that is called while another host function is on the stack: it cannot wait, whatever its module says. */
 function behindAnother(site: Site): Site {
   return { ...site, suspending: false };
+}
+
+function notUnwound(site: Site, task: Task | null): FiberError {
+  return new FiberError(
+    'UNINSTRUMENTED_FRAME',
+    `The guest called ${site.name} while it should have put its stack aside for ${task?.site?.name ?? 'another import'}: a function between them was left out of the instrumentation (--only, --remove, --ignore-indirect), or a trampoline calls the guest again after its call has unwound.`,
+  );
 }
 
 function misplaced(site: Site): FiberError {

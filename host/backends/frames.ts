@@ -22,13 +22,13 @@ export class UnwoundStack {
   large: Int32Array | null = null;
   /** What did not fit into the window, innermost frames first. */
   segments: Int32Array[] | null = null;
+  /** Words in the segments. */
+  drained = 0;
   /** Host functions that stand between these frames, innermost first (see trampolines.ts). */
   trampolines: unknown[] | null = null;
 
   get bytes(): number {
-    let words = this.words;
-    if (this.segments !== null) for (const segment of this.segments) words += segment.length;
-    return words * 4;
+    return (this.words + this.drained) * 4;
   }
 }
 

@@ -17,6 +17,9 @@ import { FiberError } from '../errors.ts';
 import { FrameStore, type UnwoundStack } from './frames.ts';
 
 const HEADER_WORDS = 4;
+/** Words that may leave the window in one suspension: 64 MiB. */
+const MOST_WORDS = 1 << 24;
+const MOST_SEGMENTS = 1 << 18;
 
 export class Window {
   readonly base: number;
@@ -68,7 +71,14 @@ export class Window {
   /** Called by the guest when the next frame might not fit: takes away what is there. Returns the new position. */
   drain(stack: UnwoundStack, position: number): number {
     this.#refresh();
-    (stack.segments ??= []).push(this.#frames.slice(0, this.#used(position)));
+    const words = this.#used(position);
+    const segments = (stack.segments ??= []);
+    // No engine has so much native stack; a guest that lies would fill the host's memory.
+    stack.drained += words;
+    if (words === 0 || stack.drained > MOST_WORDS || segments.length >= MOST_SEGMENTS) {
+      throw corrupt('it saved more frames than fit on any stack');
+    }
+    segments.push(this.#frames.slice(0, words));
     return this.#start;
   }
 
@@ -76,6 +86,7 @@ export class Window {
   refill(stack: UnwoundStack): number {
     const segment = stack.segments?.pop();
     if (segment === undefined) throw corrupt('it asked for more frames than it had saved');
+    stack.drained -= segment.length;
     this.#refresh();
     this.#frames.set(segment);
     return this.#start + segment.length * 4;
@@ -85,6 +96,7 @@ export class Window {
   discard(stack: UnwoundStack): void {
     this.#store.release(stack);
     stack.segments = null;
+    stack.drained = 0;
     stack.trampolines = null;
     stack.words = 0;
     if (this.#resident === stack) this.#resident = null;

@@ -132,6 +132,8 @@ class FiberGlobals implements ShadowStack {
     this.#inner = inner;
     this.#globals = globals;
     this.#initial = this.#read();
+    // An immutable global, or one of a type that cannot be read, is found out now and not at the first fiber.
+    this.#write(this.#initial);
   }
 
   start(task: Task): void {

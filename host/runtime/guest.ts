@@ -444,7 +444,7 @@ function tell(listener: (event: FiberEvent) => void, event: FiberEvent): void {
 }
 
 /** What the engine says in its own words and we can say better. */
-function explain(error: unknown): unknown {
+export function explain(error: unknown): unknown {
   return isStackOverflow(error)
     ? new FiberError(
         'STACK_OVERFLOW',

@@ -1,8 +1,10 @@
 /** From a source to a guest: compile, read what the module says of itself, link, instantiate, run its start function. */
 import { FiberError } from '../errors.ts';
 import type { Guest, GuestOptions, Imports, Source, UntypedExports } from './api.ts';
-import { asyncifyControls, findMemory } from './attach.ts';
-import { GuestRuntime } from './guest.ts';
+import type { AsyncifyControls } from '../backends/asyncify.ts';
+import type { GuestFunction } from '../backends/backend.ts';
+import { asyncifyControls, findMemory, type GuestParts } from './attach.ts';
+import { explain, GuestRuntime } from './guest.ts';
 import { linkImports } from './linking.ts';
 import { readMetadata, SECTION } from './metadata.ts';
 import { checkOptions } from './options.ts';
@@ -37,24 +39,38 @@ export async function instantiate<E = UntypedExports>(
   const guest = new GuestRuntime(module, checked);
   const linked = linkImports(module, imports, metadata, guest.switching);
   if (metadata !== null) linked[SECTION] = guest.switching.linkControls();
-  const instance = await instantiateModule(module, linked);
-  const memory = findMemory(instance, linked);
-  guest.attach(instance, memory);
-  if (metadata !== null && memory !== null) {
-    guest.switching.attach(
-      asyncifyControls({
-        metadata,
-        exports: instance.exports,
-        memory,
-        options: checked,
-        callSync: (fn, args) => guest.switching.callSync(fn, args),
-      }),
-    );
+  try {
+    const instance = await instantiateModule(module, linked);
+    const memory = findMemory(instance, linked);
+    guest.attach(instance, memory);
+    if (metadata !== null && memory !== null) {
+      const callSync = (fn: GuestFunction, args: readonly unknown[]): unknown => guest.switching.callSync(fn, args);
+      guest.switching.attach(controls({ metadata, exports: instance.exports, memory, options: checked, callSync }));
+    }
+    checked.signal?.throwIfAborted();
+    if (metadata?.start === true) await guest.runStart();
+  } catch (error) {
+    // Nobody will ever hold the guest: it lets go of the signal, and of what its start function has begun.
+    void guest.dispose();
+    throw explain(error);
   }
-  checked.signal?.throwIfAborted();
-  if (metadata?.start === true) await guest.runStart();
   // The types of the exports are the caller's to know.
   return guest as unknown as Guest<E>;
+}
+
+/** @throws FiberError `BAD_METADATA` if what the module exports for switching is not what the section says */
+function controls(parts: GuestParts): AsyncifyControls {
+  try {
+    return asyncifyControls(parts);
+  } catch (cause) {
+    // The engine refuses to convert a value: the export has other parameters or results.
+    if (!(cause instanceof TypeError)) throw cause;
+    throw new FiberError(
+      'BAD_METADATA',
+      `The module's exports for switching between fibers are not of the types that its custom section promises: ${cause.message}. Instrument the original module again.`,
+      { cause },
+    );
+  }
 }
 
 async function instantiateModule(

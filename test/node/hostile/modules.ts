@@ -1,0 +1,132 @@
+// Hostile modules: what an instrumented module looks like from outside, with one thing about it a lie.
+import binaryen from 'binaryen';
+
+export interface Parts {
+  /** Bodies of the switching controls, in place of honest ones. */
+  readonly startUnwind?: string;
+  readonly stopUnwind?: string;
+  readonly startRewind?: string;
+  readonly stopRewind?: string;
+  /** Body of the export that the embedder calls: (param i32) (result i32). */
+  readonly attack?: string;
+  readonly malloc?: string;
+  /** More fields of the module. */
+  readonly more?: string;
+  /** Leaves out the export of this name. */
+  readonly without?: string;
+  readonly memory?: string;
+  /** Over the honest metadata. */
+  readonly metadata?: Readonly<Record<string, unknown>>;
+  /** It waits for ever of its own will: its calls end when the guest is disposed of. */
+  readonly endless?: boolean;
+}
+
+/** With an empty frame this is what an instrumented function does: it asks again when it is called to rewind. */
+const HONEST_ATTACK = '(call $wait (local.get 0))';
+
+const IMPORTS = ['wait', 'wait2', 'note', 'invoke_i'].map((name) => ({
+  module: 'env',
+  name,
+  params: ['i32'],
+  results: ['i32'],
+  suspending: name !== 'note',
+}));
+
+export const METADATA: Readonly<Record<string, unknown>> = {
+  version: 1,
+  target: 'asyncify',
+  source: '00',
+  imports: IMPORTS,
+  largestFrame: 16,
+  stack: null,
+  allocator: { kind: 'exports', alloc: 'malloc', free: 'free' },
+  start: false,
+  catchDepth: false,
+  globals: [],
+  options: {},
+};
+
+const FEATURES =
+  binaryen.Features.MutableGlobals |
+  binaryen.Features.BulkMemory |
+  binaryen.Features.BulkMemoryOpt |
+  binaryen.Features.SIMD128 |
+  binaryen.Features.ReferenceTypes |
+  binaryen.Features.Multivalue |
+  binaryen.Features.ExceptionHandling |
+  binaryen.Features.Atomics;
+
+export function hostile(parts: Parts): Uint8Array<ArrayBuffer> {
+  const { without } = parts;
+  const exported = (name: string): string => (name === without ? '' : `(export "${name}")`);
+  const text = `(module
+    (import "env" "wait" (func $wait (param i32) (result i32)))
+    (import "env" "wait2" (func $wait2 (param i32) (result i32)))
+    (import "env" "note" (func $note (param i32) (result i32)))
+    (import "env" "invoke_i" (func $invoke (param i32) (result i32)))
+    (import "wasm-fibers" "drain" (func $drain (param i32) (result i32)))
+    (import "wasm-fibers" "refill" (func $refill (result i32)))
+    (import "wasm-fibers" "stack_overflow" (func $overflow (param i32)))
+    (memory ${exported('memory')} ${parts.memory ?? '2'})
+    (global $state (mut i32) (i32.const 0))
+    (global $data (mut i32) (i32.const 0))
+    (global $turns (mut i32) (i32.const 0))
+    (func ${exported('asyncify_start_unwind')} (param i32)
+      (global.set $state (i32.const 1)) (global.set $data (local.get 0)) ${parts.startUnwind ?? ''})
+    (func ${exported('asyncify_stop_unwind')} (global.set $state (i32.const 0)) ${parts.stopUnwind ?? ''})
+    (func ${exported('asyncify_start_rewind')} (param i32)
+      (global.set $state (i32.const 2)) (global.set $data (local.get 0)) ${parts.startRewind ?? ''})
+    (func ${exported('asyncify_stop_rewind')} (global.set $state (i32.const 0)) ${parts.stopRewind ?? ''})
+    (func $attack (export "attack") (param i32) (result i32) ${parts.attack ?? HONEST_ATTACK})
+    (func ${exported('malloc')} (param i32) (result i32) ${parts.malloc ?? '(i32.const 65536)'})
+    (func ${exported('free')} (param i32))
+    ${parts.more ?? ''})`;
+  return withSection(assemble(text), JSON.stringify({ ...METADATA, ...parts.metadata }));
+}
+
+export function assemble(text: string): Uint8Array {
+  const module = binaryen.parseText(text);
+  module.setFeatures(FEATURES);
+  if (!module.validate()) throw new Error(`not valid: ${text}`);
+  const bytes = module.emitBinary();
+  module.dispose();
+  return bytes;
+}
+
+/** The module with a custom section `wasm-fibers` at its end, behind whatever it has. */
+export function withSection(bytes: Uint8Array, content: string | Uint8Array): Uint8Array<ArrayBuffer> {
+  const name = new TextEncoder().encode('wasm-fibers');
+  const body = typeof content === 'string' ? new TextEncoder().encode(content) : content;
+  const section = [0, ...leb(1 + name.length + body.length), name.length, ...name];
+  const result = new Uint8Array(bytes.length + section.length + body.length);
+  result.set(bytes);
+  result.set(section, bytes.length);
+  result.set(body, bytes.length + section.length);
+  return result;
+}
+
+/** The module without any custom section. */
+export function withoutSections(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+  const kept: number[][] = [[...bytes.subarray(0, 8)]];
+  for (let at = 8; at < bytes.length;) {
+    const from = at;
+    const id = bytes[at++];
+    let size = 0;
+    for (let shift = 0; ; shift += 7) {
+      const byte = bytes[at++] ?? 0;
+      size |= (byte & 127) << shift;
+      if (byte < 128) break;
+    }
+    at += size;
+    if (id !== 0) kept.push([...bytes.subarray(from, at)]);
+  }
+  return Uint8Array.from(kept.flat());
+}
+
+function leb(value: number): number[] {
+  const bytes: number[] = [];
+  for (let rest = value; ; rest >>>= 7) {
+    if (rest < 128) return [...bytes, rest];
+    bytes.push((rest & 127) | 128);
+  }
+}

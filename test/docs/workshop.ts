@@ -12,17 +12,13 @@ import { type Outcome, ROOT, makeFolder, removeFolder, run, writeFiles } from '.
 import type { Block } from './blocks.ts';
 
 const PACKAGES = ['binaryen', 'assemblyscript', 'esbuild', 'typescript', '@types'] as const;
-const COMMANDS = {
-  'wasm-fibers': 'build/host/cli/main.js',
-  asc: 'node_modules/assemblyscript/bin/asc.js',
-  esbuild: 'node_modules/esbuild/bin/esbuild',
-  tsc: 'node_modules/typescript/bin/tsc',
-} as const;
+const COMMANDS = ['asc', 'esbuild', 'tsc'] as const;
+const COMMAND = path.join(ROOT, 'build/host/cli/main.js');
 const CHROMIUM = ['chromium', 'chromium-browser', 'google-chrome'].flatMap((name) =>
   (process.env['PATH'] ?? '').split(path.delimiter).map((folder) => path.join(folder, name)),
 );
-/** npm's advice is for people. */
-const QUIET = { npm_config_loglevel: 'error' };
+/** Advice of npm and warnings of Node come and go with their versions. */
+const QUIET = { npm_config_loglevel: 'error', NODE_NO_WARNINGS: '1' };
 
 export interface Workshop {
   /** Writes the block's file and runs what is to be run; standard output and errors in one, as on a terminal. */
@@ -77,11 +73,12 @@ async function furnish(folder: string): Promise<void> {
   await mkdir(path.join(modules, '.bin'), { recursive: true });
   await symlink(ROOT, path.join(modules, 'wasm-fibers'));
   for (const name of PACKAGES) await symlink(path.join(ROOT, 'node_modules', name), path.join(modules, name));
-  for (const [name, script] of Object.entries(COMMANDS)) {
-    const target = path.join(ROOT, script);
-    await writeFiles(modules, { [`.bin/${name}`]: `#!/bin/sh\nexec '${process.execPath}' '${target}' "$@"\n` });
-    await chmod(path.join(modules, '.bin', name), 0o755);
+  for (const name of COMMANDS) {
+    await symlink(path.join(ROOT, 'node_modules/.bin', name), path.join(modules, '.bin', name));
   }
+  // A file that npm would have made executable when installing.
+  await writeFiles(modules, { '.bin/wasm-fibers': `#!/bin/sh\nexec '${process.execPath}' '${COMMAND}' "$@"\n` });
+  await chmod(path.join(modules, '.bin/wasm-fibers'), 0o755);
 }
 
 /** What stands in the page's `pre` when its promises have settled. */

@@ -1,0 +1,68 @@
+// Options of the command in the documents: every one exists, and every one that exists is explained in the guide.
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { beforeAll, expect, test } from 'vitest';
+import { ROOT, run } from '../support/temporary.ts';
+import { blocksOf } from './blocks.ts';
+
+const DOCUMENTS = ['README.md', 'docs/guide.md', 'docs/errors.md', 'docs/how-it-works.md'];
+/** Options of other programs that the text speaks of. */
+const OTHERS: ReadonlySet<string> = new Set([
+  '-mexec-model', // clang
+  '-Wl', // clang
+  '--export', // wasm-ld
+  '-sASYNCIFY', // emcc
+  '--asyncify', // wasm-opt
+  '--runtime', // asc
+  '--stackSize', // asc
+  '--stack-size', // node
+  '--save-dev', // npm
+  '-D', // npm
+]);
+const OPTION = /(?<![\w-])--?[A-Za-z][\w-]*/g;
+
+const known = new Set<string>();
+beforeAll(async () => {
+  for (const command of [[], ['instrument'], ['inspect']]) {
+    const help = await run(process.execPath, ['build/host/cli/main.js', ...command, '--help'], ROOT);
+    for (const line of help.stdout.split('\n')) {
+      if (!/^ {2}-/.test(line) && !line.includes('(also ') && !line.includes('-osu)')) continue;
+      for (const [option] of line.matchAll(OPTION)) known.add(option);
+    }
+  }
+});
+
+/** `-O2` and the like are levels of `-O`. */
+const plain = (option: string): string => option.replace(/^-O[0-4sz]$/, '-O');
+
+test('every option that a command line in the documents uses exists', () => {
+  const used = DOCUMENTS.flatMap((document) =>
+    blocksOf(document).flatMap(({ code }) => code.split('\n').filter((line) => /(^|npx )wasm-fibers /.test(line))),
+  );
+  expect(used.length).toBeGreaterThan(2);
+  const options = used.flatMap((line) => [...line.matchAll(OPTION)].map(([option]) => plain(option)));
+  expect(options.filter((option) => !known.has(option))).toEqual([]);
+});
+
+test('every option that the text names exists, or is one of another program', () => {
+  const named = DOCUMENTS.flatMap((document) =>
+    [
+      ...readFileSync(path.join(ROOT, document), 'utf8')
+        .replaceAll(/^```[^]*?^```/gm, '')
+        .matchAll(/`([^`\n]+)`/g),
+    ]
+      .map(([, code = '']) => code)
+      .filter((code) => code.startsWith('-') || code.includes(' -'))
+      .flatMap((code) => [...code.matchAll(OPTION)].map(([option]) => plain(option))),
+  );
+  expect(named.filter((option) => !known.has(option) && !OTHERS.has(option))).toEqual([]);
+  expect([...OTHERS].filter((option) => !named.includes(option))).toEqual([]);
+});
+
+test('the guide explains every option', () => {
+  const guide = readFileSync(path.join(ROOT, 'docs/guide.md'), 'utf8');
+  const table = guide.slice(guide.indexOf('## Options of the command'));
+  const unexplained = [...known].filter((option) => !table.includes(`\`${option}\``) && !['-h', '-V'].includes(option));
+  expect(known.size).toBeGreaterThan(20);
+  expect(unexplained).toEqual([]);
+});

@@ -31,6 +31,8 @@ export interface FiberOwner {
   frameBytes(fiber: RunnableFiber): number;
   /** Has it not got its turn yet? */
   isQueued(fiber: RunnableFiber): boolean;
+  /** The fibers whose turn it is. */
+  turnHolders(): RunnableFiber[];
 }
 
 /** Callbacks made once per fiber and used for wait after wait: making closures at each would cost as much as the switch. */

@@ -309,6 +309,10 @@ export class GuestRuntime implements FiberOwner, BackendHooks {
     return fiber.state === 'created' && fiber.turn !== null && this.#turns?.current !== fiber.turn;
   }
 
+  turnHolders(): RunnableFiber[] {
+    return (this.fibers as RunnableFiber[]).filter((fiber) => fiber.turn === this.#turns?.current);
+  }
+
   #deliver(fiber: RunnableFiber, failed: boolean, value: unknown): void {
     if (fiber.state !== 'suspended') return;
     if (this.#backend.busy) {

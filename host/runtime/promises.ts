@@ -3,7 +3,7 @@
  * promise under a symbol of our own, believed only if the fiber names the promise as its result. (A WeakMap of a million
  * results slows down every garbage collection; asking whether a promise has a private field costs a third of a switch.)
  */
-import { RunnableFiber } from './fiber.ts';
+import { type FiberOwner, RunnableFiber } from './fiber.ts';
 
 const FIBER: unique symbol = Symbol('fiber');
 
@@ -28,10 +28,22 @@ export function fiberOf(promise: object): RunnableFiber | null {
  */
 export function findCycle(fiber: RunnableFiber, target: RunnableFiber): RunnableFiber[] | null {
   const path = [fiber];
-  for (let next: RunnableFiber | null = target; next !== null; next = next.waitsFor) {
-    if (next === fiber) return path;
+  return follow(fiber, target, path, new Set()) ? path : null;
+}
+
+/** A loop along the chain, since chains are long and the guest may be deep; it branches only where a turn is awaited. */
+function follow(fiber: RunnableFiber, from: RunnableFiber, path: RunnableFiber[], turns: Set<FiberOwner>): boolean {
+  const length = path.length;
+  for (let next: RunnableFiber | null = from; next !== null; next = next.waitsFor) {
+    if (next === fiber) return true;
     path.push(next);
-    if (next.owner.isQueued(next) && next.owner === fiber.owner && !next.owner.isQueued(fiber)) return path;
+    const owner: FiberOwner = next.owner;
+    if (!owner.isQueued(next)) continue;
+    if (turns.has(owner)) break;
+    turns.add(owner);
+    if (owner.turnHolders().some((each) => follow(fiber, each, path, turns))) return true;
+    break;
   }
-  return null;
+  path.length = length;
+  return false;
 }

@@ -127,6 +127,30 @@ describe('R.1 nobody is kept waiting', () => {
   });
 });
 
+describe('N.6 fibers that wait for each other through the turns of an exclusive guest', () => {
+  test.each(['joins the queued one last', 'joins the one outside last'])('are a deadlock: %s', async (order) => {
+    const gate = new Gate();
+    type Held = { result: Promise<number> };
+    const fibers: { holder?: Held; queued?: Held; outside?: Held } = {};
+    const other = await core((x) => (x === 1 ? gate.wait(1) : fibers.queued?.result));
+    const guest = await core((x) => (x === 2 ? gate.wait(2) : fibers.outside?.result), { exclusive: true });
+    // The holder of the turn waits for `outside`, that for `queued`, and `queued` for the turn.
+    const holder = guest.spawn('twice', [2]);
+    fibers.queued = guest.spawn('plus_one', [1]);
+    const outside = other.spawn('twice', [1]);
+    fibers.outside = outside;
+    const ends = Promise.allSettled([holder.result, fibers.queued.result, outside.result]);
+    for (const step of order === 'joins the queued one last' ? [2, 1] : [1, 2]) {
+      gate.take(step).resolve(step);
+      await turn();
+    }
+    const codes = (await ends).map((end) =>
+      end.status === 'rejected' ? (end.reason as { code: string }).code : 'value',
+    );
+    expect(codes).toContain('DEADLOCK');
+  });
+});
+
 describe('R.2 a limit that is reached is an error with its name in it', () => {
   test('maxFibers', async () => {
     const gate = new Gate();

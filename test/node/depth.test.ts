@@ -1,0 +1,45 @@
+// SEMANTICS N.5 where the engine's stack ends: whatever suspends can resume, on the main thread, with a raised stack size
+// and in worker threads, and what is too deep fails at the wait.
+import path from 'node:path';
+import { Worker } from 'node:worker_threads';
+import { describe, expect, test } from 'vitest';
+import { ROOT, run } from '../support/temporary.ts';
+
+interface Report {
+  readonly limit: number;
+  readonly outcomes: Readonly<Record<string, number>>;
+  readonly after: string;
+}
+
+const PROBE = path.join(ROOT, 'test/node/depth/probe.mjs');
+
+async function inProcess(...flags: string[]): Promise<Report> {
+  const { code, stdout, stderr } = await run(process.execPath, [...flags, PROBE], ROOT);
+  expect(stderr).toBe('');
+  expect(code).toBe(0);
+  return JSON.parse(stdout) as Report;
+}
+
+function inThread(stackSizeMb: number): Promise<Report> {
+  return new Promise((resolve, reject) => {
+    const worker = new Worker(PROBE, { resourceLimits: { stackSizeMb } });
+    worker.on('message', (text: string) => resolve(JSON.parse(text) as Report));
+    worker.on('error', reject);
+  });
+}
+
+function check({ limit, outcomes, after }: Report, least: number): void {
+  const { ok = 0, STACK_OVERFLOW = 0, DEPTH_LIMIT = 0, ...others } = outcomes;
+  expect(others).toEqual({});
+  expect(ok).toBeGreaterThan(0);
+  expect(STACK_OVERFLOW + DEPTH_LIMIT).toBeGreaterThan(0);
+  expect(limit).toBeGreaterThan(least);
+  expect(after).toBe('ok');
+}
+
+describe('N.5 at the depth at which the stack of the engine ends, whatever has suspended resumes', () => {
+  test('on the main thread', async () => check(await inProcess(), 4000));
+  test('with a raised --stack-size', async () => check(await inProcess('--stack-size=3600'), 16_000));
+  test('in a worker thread', async () => check(await inThread(4), 4000));
+  test('in a worker thread with much more stack', async () => check(await inThread(12), 20_000));
+});

@@ -1,0 +1,56 @@
+// Runs in a process or thread of its own, with as much stack as it was given: looks for the depth at which waiting fails
+// for lack of engine stack, and reports what happened on both sides of it. Prints one line of JSON.
+import { readFileSync } from 'node:fs';
+import { parentPort } from 'node:worker_threads';
+import { instantiate } from 'wasm-fibers';
+
+const unused = () => 0;
+let suspended = false;
+const guest = await instantiate(
+  readFileSync(new URL('../../../build/guests/core.fibers.wasm', import.meta.url)),
+  {
+    env: {
+      wait: (x) => Promise.resolve(x),
+      wait_i64: unused,
+      wait_f64: unused,
+      wait_void: unused,
+      wait_pair: unused,
+      call: unused,
+      invoke_ii: unused,
+      opaque: unused,
+      note: unused,
+    },
+  },
+  { windowSize: 256, onEvent: ({ type }) => (suspended ||= type === 'suspend') },
+);
+
+/** 'ok', the code of the error, or what must never happen: a fiber that had suspended and could not resume. */
+async function tryDepth(depth) {
+  suspended = false;
+  try {
+    return (await guest.exports.deep(depth, 1)) === depth + 1 ? 'ok' : 'wrong result';
+  } catch (error) {
+    return suspended ? `failed after it had suspended: ${error.code ?? error}` : error.code;
+  }
+}
+
+// Hot code first, whose frames are the smallest: then the limit does not move while it is looked for.
+for (let i = 0; i < 2000; i++) await tryDepth(300);
+let good = 1000;
+let bad = good;
+while ((await tryDepth(bad)) === 'ok') [good, bad] = [bad, bad * 2];
+while (bad - good > 32) {
+  const middle = (good + bad) >> 1;
+  if ((await tryDepth(middle)) === 'ok') good = middle;
+  else bad = middle;
+}
+const outcomes = {};
+for (let depth = good - 40; depth < bad + 20; depth++) {
+  const outcome = await tryDepth(depth);
+  outcomes[outcome] = (outcomes[outcome] ?? 0) + 1;
+}
+const after = await tryDepth(100);
+const report = JSON.stringify({ limit: good, outcomes, after });
+// oxlint-disable-next-line unicorn/require-post-message-target-origin -- a port between threads has no origin
+if (parentPort) parentPort.postMessage(report);
+else console.log(report);

@@ -71,6 +71,13 @@ interface Position {
   host: Site | null;
   /** The innermost one that it can. */
   trampoline: Site | null;
+  /** What host functions returned and nobody could wait for, until there is stack to take care of it. */
+  refused: Refused | null;
+}
+
+interface Refused {
+  readonly promise: unknown;
+  readonly next: Refused | null;
 }
 
 export class AsyncifyBackend implements Backend {
@@ -79,7 +86,7 @@ export class AsyncifyBackend implements Backend {
   /** Null until the guest is instantiated, and for a module that was not instrumented. */
   #controls: AsyncifyControls | null = null;
   #window: Window | null = null;
-  readonly #at: Position = { state: State.NORMAL, task: null, host: null, trampoline: null };
+  readonly #at: Position = { state: State.NORMAL, task: null, host: null, trampoline: null, refused: null };
   /** A repeated trampoline has moved the shadow stack pointer since rewinding began. */
   #moved = false;
 
@@ -175,6 +182,7 @@ export class AsyncifyBackend implements Backend {
     } finally {
       setCurrent(outerTask, outerBackend);
       this.#at.host = host;
+      if (!this.busy) this.#ignoreRefused();
       controls?.catchDepth?.set(catches);
       shadow?.restore(pointer);
       this.#setState(state);
@@ -231,6 +239,7 @@ export class AsyncifyBackend implements Backend {
       this.#at.state = State.NORMAL;
     }
     this.#at.task = null;
+    this.#ignoreRefused();
     if (interrupted === State.NORMAL) this.#hooks.ended(task, failed, value);
     else this.#hooks.ended(task, true, explainInterruption(interrupted, task, failed, value));
     if (damage !== null) this.#hooks.broken(damage.cause);
@@ -266,7 +275,13 @@ export class AsyncifyBackend implements Backend {
       } finally {
         at.host = outer;
       }
-      return typeof result !== 'number' && isThenable(result) ? wait(result) : result;
+      try {
+        return typeof result !== 'number' && isThenable(result) ? wait(result) : result;
+      } catch (error) {
+        // If the engine's stack has ended nothing can be called here, not even to take care of the promise.
+        at.refused = { promise: result, next: at.refused };
+        throw error;
+      }
     };
   }
 
@@ -403,6 +418,14 @@ export class AsyncifyBackend implements Backend {
       throw isStackOverflow(error) ? tooDeep(site.name, error) : error;
     }
     return site.placeholder;
+  }
+
+  /** Promises that nobody waits for are not to be reported when they reject. */
+  #ignoreRefused(): void {
+    for (let refused = this.#at.refused; refused !== null; refused = refused.next) {
+      if (isThenable(refused.promise)) ignore(refused.promise);
+    }
+    this.#at.refused = null;
   }
 
   /** A function that was left out of the instrumentation goes on as if its import had returned. */

@@ -127,6 +127,40 @@ describe('R.1 nobody is kept waiting', () => {
   });
 });
 
+test('N.5 at the end of the engine stack no rejection is left behind, whether the fiber can wait for it or not', async () => {
+  // Made before the guest runs, so that the host function needs next to no stack of its own.
+  let prepared: Promise<never> | null = null;
+  let reached = false;
+  const guest = await core((x) => {
+    if (x === 0) return 0;
+    reached = true;
+    return prepared;
+  });
+  // Frames become smaller as the engine compiles the guest better, so the limit is looked for more than once.
+  let limit = 0;
+  for (let round = 0; round < 4; round++) {
+    let [works, fails] = [0, 1_000_000];
+    while (fails - works > 1) {
+      const depth = (works + fails) >> 1;
+      const result = await guest.exports.deep(depth, 0).catch(() => -1);
+      if (result === depth) works = depth;
+      else fails = depth;
+    }
+    limit = works;
+  }
+  const seen = new Set<unknown>();
+  for (let depth = limit + 20; depth > limit * 0.9; depth -= 7) {
+    reached = false;
+    prepared = turn().then(() => Promise.reject(new Error('late')));
+    const error = code(guest.exports.deep(depth, 1));
+    if (!reached) prepared.catch(() => undefined);
+    seen.add(String(await error));
+    await turn();
+  }
+  expect([...seen].filter((each) => !/STACK_OVERFLOW|DEPTH_LIMIT|late/.test(String(each)))).toEqual([]);
+  expect(await guest.exports.deep(5, 0)).toBe(5);
+}, 60_000);
+
 describe('N.6 fibers that wait for each other through the turns of an exclusive guest', () => {
   test.each(['joins the queued one last', 'joins the one outside last'])('are a deadlock: %s', async (order) => {
     const gate = new Gate();

@@ -23,6 +23,9 @@ export function guestFrames(stack: string | undefined): string[] {
   return frames;
 }
 
+/** What to do about it; engines run JavaScript and Wasm on the same stack. */
+export const RECURSE_LESS = 'Recurse less deeply, or give the engine more stack.';
+
 /**
  * Did the engine's own stack end? V8 and JavaScriptCore throw a RangeError for it, SpiderMonkey an InternalError.
  *

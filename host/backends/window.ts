@@ -133,6 +133,6 @@ export class Window {
 function corrupt(what: string): FiberError {
   return new FiberError(
     'CORRUPT_FRAMES',
-    `The guest damaged the frames of the fiber that it was switching: ${what}. The fiber has ended; the guest most likely writes out of bounds.`,
+    `The guest damaged the frames of the fiber that it was switching: ${what}. It most likely writes out of bounds.`,
   );
 }

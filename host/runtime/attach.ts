@@ -14,7 +14,13 @@ import type { GuestFunction, ShadowStack, Task } from '../backends/backend.ts';
 import { Window } from '../backends/window.ts';
 import { type Metadata, SECTION } from './metadata.ts';
 import type { CheckedOptions } from './options.ts';
-import { AssemblyScriptShadowStack, LlvmShadowStack, NO_SHADOW_STACK, type StackAccess } from './shadow-stack.ts';
+import {
+  AssemblyScriptShadowStack,
+  EXPORT_ALLOCATOR,
+  LlvmShadowStack,
+  NO_SHADOW_STACK,
+  type StackAccess,
+} from './shadow-stack.ts';
 
 const PAGE = 65_536;
 /** A window takes at most this part of the guest's own stack. */
@@ -200,7 +206,7 @@ function guestGlobal({ exports }: GuestParts, name: string): WebAssembly.Global 
 function lacking(name: string, kind: string): FiberError {
   return new FiberError(
     'BAD_METADATA',
-    `The module's custom section promises the export ${name} (${kind}), but the module has none: it was changed after it was instrumented (wasm-strip, wasm-opt --remove-unused-module-elements?). Instrument it last.`,
+    `The module lacks the export ${name} (${kind}), which its custom section promises: it was changed after it was instrumented (by wasm-opt?). Instrument it last.`,
   );
 }
 
@@ -212,7 +218,7 @@ function newWindow({ memory }: GuestParts, base: number, size: number): Window {
 function outOfMemory(bytes: number, cause?: unknown): FiberError {
   return new FiberError(
     'OUT_OF_MEMORY',
-    `The guest's memory has no room for ${bytes} more bytes, which a fiber needs to run.`,
+    `The guest's memory has no room for ${bytes} more bytes, which a fiber needs.`,
     { cause },
   );
 }
@@ -220,7 +226,7 @@ function outOfMemory(bytes: number, cause?: unknown): FiberError {
 function noAllocator(): FiberError {
   return new FiberError(
     'NO_ALLOCATOR',
-    'Suspending needs a few kB of guest memory, but the guest exports no allocator and grows its memory itself. Build it with malloc and free exported (for example -Wl,--export=malloc,--export=free), or name its allocator when you instrument it (--allocator).',
+    `Suspending needs a few kB of guest memory, but the guest exports no allocator. ${EXPORT_ALLOCATOR}.`,
   );
 }
 

@@ -10,7 +10,7 @@ import { AsyncifyBackend } from '../backends/asyncify.ts';
 import type { BackendHooks, BackendKind, GuestFunction, Site, Task } from '../backends/backend.ts';
 import { currentBackend, currentTask } from '../backends/current.ts';
 import { FiberError } from '../errors.ts';
-import { guestFrames, isStackOverflow } from '../trace.ts';
+import { guestFrames, isStackOverflow, RECURSE_LESS } from '../trace.ts';
 import type { Fiber, FiberEvent, FiberInfo, Guest, SpawnOptions } from './api.ts';
 import { afterTurn, mustYield } from './fairness.ts';
 import { type FiberOwner, RunnableFiber, type Waiter } from './fiber.ts';
@@ -222,7 +222,7 @@ export class GuestRuntime implements FiberOwner, BackendHooks {
     if (this.#live >= this.#options.maxFibers) {
       throw new FiberError(
         'MAX_FIBERS',
-        `The guest has ${this.#live} live fibers, as many as the option maxFibers allows. Wait for some to end, or raise it.`,
+        `The guest has ${this.#live} live fibers, as many as maxFibers allows. Wait for some to end, or raise it.`,
       );
     }
     const fiber = new RunnableFiber(this, this.#nextId++, name, fn, args, main, Date.now());
@@ -450,11 +450,9 @@ function tell(listener: (event: FiberEvent) => void, event: FiberEvent): void {
 /** What the engine says in its own words and we can say better. */
 export function explain(error: unknown): unknown {
   return isStackOverflow(error)
-    ? new FiberError(
-        'STACK_OVERFLOW',
-        "The guest recursed until the engine's call stack was full. The fiber has ended; recurse less deeply, or give the engine more stack.",
-        { cause: error },
-      )
+    ? new FiberError('STACK_OVERFLOW', `The guest recursed until the engine's call stack was full. ${RECURSE_LESS}`, {
+        cause: error,
+      })
     : error;
 }
 

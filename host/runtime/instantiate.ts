@@ -81,10 +81,6 @@ async function instantiateModule(
     return await WebAssembly.instantiate(module, imports);
   } catch (cause) {
     if (!(cause instanceof WebAssembly.LinkError)) throw cause;
-    throw new FiberError(
-      'MISSING_IMPORTS',
-      `The module does not accept what was given for its imports: ${cause.message}`,
-      { cause },
-    );
+    throw new FiberError('MISSING_IMPORTS', `The module does not accept the imports: ${cause.message}`, { cause });
   }
 }

@@ -46,7 +46,7 @@ export function linkImports(
   if (missing.length > 0) {
     throw new FiberError(
       'MISSING_IMPORTS',
-      `The module imports what was not given: ${missing.join(', ')}. Pass them as the second argument of instantiate: { module: { name: value } }.`,
+      `The module imports what was not given: ${missing.join(', ')}. Pass them to instantiate as { module: { name: value } }.`,
     );
   }
   return linked;

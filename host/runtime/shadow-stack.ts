@@ -18,6 +18,10 @@
 import { FiberError } from '../errors.ts';
 import type { ShadowStack, Task } from '../backends/backend.ts';
 
+/** What to do about a guest that has memory and does not say how to get some. */
+export const EXPORT_ALLOCATOR =
+  'Build it with -Wl,--export=malloc,--export=free, or name its allocator when you instrument it (--allocator)';
+
 /** LLVM lets a leaf function use this many bytes below the stack pointer. */
 const RED_ZONE = 128;
 const ALIGNMENT = 16;
@@ -138,7 +142,7 @@ export class LlvmShadowStack implements ShadowStack {
     if (this.#allocate === null) {
       throw new FiberError(
         'NO_ALLOCATOR',
-        'A second fiber needs a stack of its own in guest memory, but the guest exports no allocator. Build it with malloc and free exported (for example -Wl,--export=malloc,--export=free), or run one fiber at a time (exclusive: true).',
+        `A second fiber needs guest memory for its stack, but the guest exports no allocator. ${EXPORT_ALLOCATOR}, or run one fiber at a time (exclusive: true).`,
       );
     }
     this.#toBase();

@@ -37,7 +37,7 @@ export async function compile(source: Source | PromiseLike<Source>): Promise<Web
   } catch (cause) {
     throw new FiberError(
       'BAD_MODULE',
-      `${name} cannot be compiled by this engine: ${messageOf(cause)}. It is damaged, cut short, or needs a newer engine.`,
+      `${name} cannot be compiled by this engine: ${messageOf(cause)}. It is damaged, or needs a newer one.`,
       { cause },
     );
   }

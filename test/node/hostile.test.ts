@@ -26,7 +26,7 @@ async function start(): Promise<ChildProcess> {
   const started = fork(new URL('./hostile/worker.mjs', import.meta.url), {
     serialization: 'advanced',
     execArgv: ['--max-old-space-size=256'],
-    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
   });
   await once(started, 'message');
   return started;

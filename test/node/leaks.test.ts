@@ -25,17 +25,17 @@ const NOTHING = 4;
 
 describe('R.1 bytes per cycle are zero', () => {
   test.each([
-    ['100,000 suspensions of one fiber', 'suspend'],
-    ['100,000 suspensions of ten fibers in two guests, through a small window', 'interleave'],
-    ['100,000 calls that wait once', 'enter'],
-    ['100,000 spawns with a handle', 'spawn'],
-    ['100,000 fibers cancelled while they wait', 'cancel'],
-    ['100,000 fibers with a timeout that does not come', 'timeout'],
-    ['100,000 rejections', 'reject'],
-    ['100,000 traps after a wait', 'trap'],
-    ['100,000 fibers on one AbortSignal, a hundred at a time', 'signal'],
-    ['100,000 generators that the guest waits inside of', 'generator'],
-    ['100,000 sync calls', 'sync'],
+    ['150,000 suspensions of one fiber', 'suspend'],
+    ['150,000 suspensions of ten fibers in two guests, through a small window', 'interleave'],
+    ['150,000 calls that wait once', 'enter'],
+    ['150,000 spawns with a handle', 'spawn'],
+    ['150,000 fibers cancelled while they wait', 'cancel'],
+    ['150,000 fibers with a timeout that does not come', 'timeout'],
+    ['150,000 rejections', 'reject'],
+    ['150,000 traps after a wait', 'trap'],
+    ['150,000 fibers on one AbortSignal, a hundred at a time', 'signal'],
+    ['150,000 generators that the guest waits inside of', 'generator'],
+    ['150,000 sync calls', 'sync'],
     ['2,000 guests dropped with a suspended fiber each', 'guests'],
   ])(
     '%s',

@@ -2,15 +2,16 @@
  * What each way of waiting has to offer to be measured: the same operations with the same host functions. A driver is
  * loaded into a process of its own, so that no code is shared between two of them.
  */
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 
 /** Does the operation so many times. */
 export type Run = (times: number) => Promise<unknown>;
 
-export const OPERATIONS = ['loop', 'deep', 'many', 'enter', 'value', 'note'] as const;
+export const OPERATIONS = ['loop', 'c', 'assemblyscript', 'deep', 'many', 'enter', 'value', 'note'] as const;
 
 /**
  * - `loop`   suspends and resumes in one call, again and again
+ * - `c`, `assemblyscript`   the same in a guest of that language, with something on its shadow stack
  * - `deep`   the same, `size` calls deep
  * - `many`   the same in `size` guests at once
  * - `enter`  enters, suspends once and leaves
@@ -27,8 +28,16 @@ export const wait = (x: number): Promise<number> => Promise.resolve(x);
 export const value = (x: number): number => x;
 
 /** A build of the guest (guests.ts), compiled. */
-export function load(name: 'plain' | 'asyncify' | 'fibers'): WebAssembly.Module {
-  return new WebAssembly.Module(readFileSync(new URL(`../guests/bench/${name}.wasm`, import.meta.url)));
+export function load(name: 'plain' | 'asyncify' | 'fibers' | 'c' | 'assemblyscript'): WebAssembly.Module {
+  return new WebAssembly.Module(readFileSync(fileOf(name)));
+}
+
+export function isBuilt(name: 'c' | 'assemblyscript'): boolean {
+  return existsSync(fileOf(name));
+}
+
+function fileOf(name: string): URL {
+  return new URL(`../guests/bench/${name}.wasm`, import.meta.url);
 }
 
 /** The guest's exports, promise-returning or not. */
@@ -40,7 +49,7 @@ export interface Exports<P> {
 }
 
 /** The operations of whoever calls the guest's exports and gets promises. `open` makes one more guest. */
-export function driverOf(open: (wait: (x: number) => unknown) => Promise<Exports<Promise<unknown>>>): Required<Driver> {
+export function driverOf(open: (wait: (x: number) => unknown) => Promise<Exports<Promise<unknown>>>): Driver {
   return {
     async loop() {
       const { loop } = await open(wait);

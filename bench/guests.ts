@@ -1,9 +1,11 @@
 /**
  * The guest of the benchmarks, in three builds of the same text: as it is (for raw JSPI and for calls without wrapping),
  * with Binaryen's Asyncify alone (for asyncify-wasm), and instrumented by this package. All are optimised at -O3, and
- * nothing lies below address 1024, where asyncify-wasm unwinds to.
+ * nothing lies below address 1024, where asyncify-wasm unwinds to. Besides, the same loop in C and in AssemblyScript, with
+ * something on the shadow stack: a buffer, a string.
  */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import binaryen from 'binaryen';
 import { instrument } from '../host/instrument/index.ts';
@@ -46,14 +48,73 @@ const TEXT = `(module
         (br $next)))
     (local.get $sum)))`;
 
-/** Writes plain.wasm, asyncify.wasm and fibers.wasm. */
-export async function buildGuests(): Promise<void> {
+const C = `
+__attribute__((import_module("env"), import_name("wait"))) int wait(int x);
+__attribute__((export_name("loop"))) int loop(int n) {
+  volatile char buffer[64];
+  int sum = 0;
+  for (int i = 0; i < n; i++) {
+    buffer[i & 63] = (char)i;
+    sum += wait(i) + buffer[i & 63];
+  }
+  return sum;
+}`;
+
+const ASSEMBLYSCRIPT = `
+@external("env", "wait") declare function wait(x: i32): i32;
+export function loop(n: i32): i32 {
+  const text = n.toString();
+  let sum = 0;
+  for (let i = 0; i < n; i++) sum += wait(i) + text.length;
+  return sum;
+}`;
+
+/**
+ * Writes plain.wasm, asyncify.wasm and fibers.wasm; and c.wasm and assemblyscript.wasm, instrumented.
+ *
+ * @returns what could not be built, and what to do about it
+ */
+export async function buildGuests(): Promise<string[]> {
   mkdirSync(GUESTS, { recursive: true });
   const plain = optimised([]);
   write('plain', plain);
   write('asyncify', optimised(['asyncify']));
   const { wasm } = await instrument(plain, { suspending: ['env.wait'], optimizeLevel: 3, allocator: 'memory.grow' });
   write('fibers', wasm);
+  const assembly = fileURLToPath(new URL('../../assembly/fibers.ts', import.meta.url));
+  const asc = fileURLToPath(new URL('../../node_modules/assemblyscript/bin/asc.js', import.meta.url));
+  await compile('assemblyscript', 'ts', ASSEMBLYSCRIPT, process.execPath, [asc, assembly, '-O3', '--outFile']);
+  const flags = ['--target=wasm32', '-O3', '-nostdlib', '-Wl,--no-entry', '-o'];
+  const hasC = await compile('c', 'c', C, 'clang', flags);
+  return hasC ? [] : ['C guest: install clang and lld'];
+}
+
+/** False if there is no such compiler. */
+async function compile(
+  name: string,
+  extension: string,
+  text: string,
+  compiler: string,
+  flags: string[],
+): Promise<boolean> {
+  const source = fileURLToPath(new URL(`${name}.${extension}`, GUESTS));
+  const target = fileURLToPath(new URL(`${name}.wasm`, GUESTS));
+  rmSync(target, { force: true });
+  writeFileSync(source, text);
+  try {
+    // There asc finds no asconfig.json of ours.
+    execFileSync(compiler, [...flags, target, source], { stdio: 'inherit', cwd: fileURLToPath(GUESTS) });
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return false;
+    throw error;
+  }
+  const { wasm } = await instrument(readFileSync(target), {
+    suspending: ['env.wait'],
+    optimizeLevel: 3,
+    allocator: name === 'c' ? 'memory.grow' : 'auto',
+  });
+  write(name, wasm);
+  return true;
 }
 
 function optimised(passes: string[]): Uint8Array {

@@ -32,7 +32,7 @@ async function measureRow(row: Row, nodes: readonly NodeVersion[]): Promise<Sect
     for (const node of nodes) {
       const drivers = ['wasm-fibers', ...row.peers];
       const { operation, size } = test;
-      const [rounds, budget] = quick ? [5, 20] : [15, 60];
+      const [rounds, budget] = quick ? [5, 20] : [25, 60];
       const outcome = await compete({ node: node.executable, operation, size, drivers, rounds, budget });
       measured.push({ node, test, outcome });
     }
@@ -51,8 +51,7 @@ async function measureMemoryRow(nodes: readonly NodeVersion[]): Promise<Section>
 }
 
 const { nodes, missing } = findNodes();
-for (const each of missing) console.log(`NOT MEASURED: ${each}`);
-await buildGuests();
+missing.push(...(await buildGuests()));
 const sections = [machineSection(nodes)];
 for (const row of ROWS) if (chosen.includes(row.name)) sections.push(await measureRow(row, nodes));
 if (chosen.includes('memory')) sections.push(await measureMemoryRow(nodes));

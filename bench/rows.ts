@@ -43,6 +43,8 @@ export const ROWS: readonly Row[] = [
         size: 0,
         targets: { 20: { await: 1.8, 'asyncify-wasm': 0.5 }, 26: { await: 1.8, 'asyncify-wasm': 0.5, jspi: 0.9 } },
       },
+      { label: 'a C guest, with a buffer on its stack', operation: 'c', size: 0, targets: {} },
+      { label: 'an AssemblyScript guest, with a string', operation: 'assemblyscript', size: 0, targets: {} },
       { label: '10 calls deep', operation: 'deep', size: 10, targets: {} },
       { label: '100 calls deep', operation: 'deep', size: 100, targets: {} },
       {

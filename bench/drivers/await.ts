@@ -24,6 +24,8 @@ function translated(wait: (x: number) => unknown): Exports<Promise<unknown>> {
   };
 }
 
-const driver: Driver = driverOf(async (wait) => translated(wait));
+const same: Driver = driverOf(async (wait) => translated(wait));
+
+const driver: Driver = { ...same, ...(same.loop && { c: same.loop, assemblyscript: same.loop }) };
 
 export default driver;

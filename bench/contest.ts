@@ -1,7 +1,8 @@
 /**
  * Measures drivers against each other. Each has a process of its own, and they take turns in short rounds, so that
- * whatever else the machine does meanwhile meets all of them. A figure is the median over the rounds; a ratio is the
- * median of the ratios of each round.
+ * whatever else the machine does meanwhile meets all of them. All that is done several times with fresh processes, since
+ * what an engine makes of the same code differs from one to the next. A figure is the median over all rounds; a ratio is
+ * the median of the ratios of each round.
  */
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
@@ -15,6 +16,8 @@ export interface Contest {
   readonly operation: Operation;
   readonly size: number;
   readonly drivers: readonly string[];
+  /** How often the processes are started anew, and the rounds of each time. */
+  readonly heats: number;
   readonly rounds: number;
   /** Milliseconds of one driver in one round. */
   readonly budget: number;
@@ -33,8 +36,23 @@ interface Competitor {
   end(): void;
 }
 
-export async function compete({ node, operation, size, drivers, rounds, budget }: Contest): Promise<Outcome> {
+export async function compete(contest: Contest): Promise<Outcome> {
   const results = new Map<string, number[]>();
+  for (let heat = 0; heat < contest.heats; heat++) await runHeat(contest, results);
+  return {
+    time: (driver) => median(results.get(driver) ?? []),
+    ratio(driver, peer) {
+      const own = results.get(driver) ?? [];
+      const theirs = results.get(peer) ?? [];
+      return median(own.flatMap((time, round) => (theirs[round] === undefined ? [] : [time / theirs[round]])));
+    },
+  };
+}
+
+async function runHeat(
+  { node, operation, size, drivers, rounds, budget }: Contest,
+  results: Map<string, number[]>,
+): Promise<void> {
   const competitors: Competitor[] = [];
   try {
     for (const driver of drivers) {
@@ -52,14 +70,6 @@ export async function compete({ node, operation, size, drivers, rounds, budget }
   } finally {
     for (const each of competitors) each.end();
   }
-  return {
-    time: (driver) => median(results.get(driver) ?? []),
-    ratio(driver, peer) {
-      const own = results.get(driver) ?? [];
-      const theirs = results.get(peer) ?? [];
-      return median(own.flatMap((time, round) => (theirs[round] === undefined ? [] : [time / theirs[round]])));
-    },
-  };
 }
 
 /** Null if the driver cannot do it. */

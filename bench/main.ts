@@ -32,8 +32,8 @@ async function measureRow(row: Row, nodes: readonly NodeVersion[]): Promise<Sect
     for (const node of nodes) {
       const drivers = ['wasm-fibers', ...row.peers];
       const { operation, size } = test;
-      const [rounds, budget] = quick ? [5, 20] : [25, 60];
-      const outcome = await compete({ node: node.executable, operation, size, drivers, rounds, budget });
+      const effort = quick ? { heats: 1, rounds: 5, budget: 20 } : { heats: 5, rounds: 7, budget: 40 };
+      const outcome = await compete({ node: node.executable, operation, size, drivers, ...effort });
       measured.push({ node, test, outcome });
     }
   }

@@ -17,6 +17,6 @@ export type {
   SyncExports,
   UntypedExports,
 } from './runtime/api.ts';
-export { canSuspend, currentFiber } from './runtime/guest.ts';
+export { canSuspend, currentFiber } from './runtime/current.ts';
 export { instantiate } from './runtime/instantiate.ts';
 export { suspending } from './runtime/suspending.ts';

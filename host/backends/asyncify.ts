@@ -32,7 +32,7 @@
  * another one, the frames were damaged (`CORRUPT_FRAMES`).
  */
 import { FiberError } from '../errors.ts';
-import { guestFrames, isStackOverflow } from '../trace.ts';
+import { guestFrames, isStackOverflow, RECURSE_LESS } from '../trace.ts';
 import type { Backend, BackendHooks, GuestFunction, HostFunction, ShadowStack, Site, Task } from './backend.ts';
 import { currentBackend, currentTask, setCurrent } from './current.ts';
 import { UnwoundStack } from './frames.ts';
@@ -132,7 +132,7 @@ export class AsyncifyBackend implements Backend {
       stack_overflow: (pointer: number) => {
         throw new FiberError(
           'SHADOW_STACK_OVERFLOW',
-          `The guest's stack in linear memory is full (it wanted ${pointer >>> 0}). Give each fiber more with the option stackSize (bytes).`,
+          `The guest's stack in linear memory is full (at ${pointer >>> 0}). Raise the option stackSize (bytes).`,
         );
       },
     };
@@ -475,10 +475,7 @@ export class AsyncifyBackend implements Backend {
   /** The window, for a hook that only instrumented code in the given state may call. */
   #switching(state: State): Window {
     if (this.#at.state !== state || this.#window === null) {
-      throw new FiberError(
-        'CORRUPT_FRAMES',
-        'The guest called a switching hook of wasm-fibers while it was not switching.',
-      );
+      throw new FiberError('CORRUPT_FRAMES', 'The guest called a switching hook while it was not switching.');
     }
     return this.#window;
   }
@@ -508,7 +505,7 @@ function unwound(task: Task | null): UnwoundStack {
   const stack = task?.unwound;
   // Nobody but this backend writes it.
   if (stack) return stack as UnwoundStack;
-  throw new FiberError('CORRUPT_FRAMES', 'The guest is switching without a fiber: it damaged its own switching state.');
+  throw new FiberError('CORRUPT_FRAMES', 'The guest is switching without a fiber.');
 }
 
 /** An import that is called while another host function is on the stack: it cannot wait, whatever its module says. */
@@ -519,15 +516,15 @@ function behindAnother(site: Site): Site {
 function notUnwound(site: Site, task: Task | null): FiberError {
   return new FiberError(
     'UNINSTRUMENTED_FRAME',
-    `The guest called ${site.name} while it should have put its stack aside for ${task?.site?.name ?? 'another import'}: a function between them was left out of the instrumentation (--only, --remove, --ignore-indirect), or a trampoline calls the guest again after its call has unwound.`,
+    `The guest called ${site.name} while it should have unwound for ${task?.site?.name ?? 'another import'}: a function between them was left out of the instrumentation (--only, --remove, --ignore-indirect), or a trampoline calls the guest after its call has unwound.`,
   );
 }
 
+const DAMAGED =
+  'its frames were damaged, or a host function around it behaves differently when executed again (see reentrant).';
+
 function misplaced(site: Site): FiberError {
-  return new FiberError(
-    'CORRUPT_FRAMES',
-    `A resumed fiber reached ${site.name}, which is not where it had waited: its frames were damaged, or a host function around it behaves differently when it is executed again (see reentrant).`,
-  );
+  return new FiberError('CORRUPT_FRAMES', `A resumed fiber reached ${site.name}, not where it had waited: ${DAMAGED}`);
 }
 
 function notSuspending(site: Site, promise: PromiseLike<unknown>, instrumented: boolean): FiberError {
@@ -535,7 +532,7 @@ function notSuspending(site: Site, promise: PromiseLike<unknown>, instrumented: 
   return instrumented
     ? new FiberError(
         'NOT_SUSPENDING',
-        `${site.name} returned a promise, but the module was instrumented without it. Instrument the original module again and add --suspending ${site.name}.`,
+        `${site.name} returned a promise, but was not named when the module was instrumented. Do that again and add --suspending ${site.name}.`,
         { promise },
       )
     : notInstrumented(site, promise);
@@ -544,7 +541,7 @@ function notSuspending(site: Site, promise: PromiseLike<unknown>, instrumented: 
 function notInstrumented(site: Site, promise: PromiseLike<unknown>): FiberError {
   return new FiberError(
     'NOT_INSTRUMENTED',
-    `${site.name} returned a promise, but the module was not instrumented, so that its stack cannot be put aside. Run: wasm-fibers instrument app.wasm -o app.fibers.wasm --suspending ${site.name}`,
+    `${site.name} returned a promise, but the module was not instrumented. Run: wasm-fibers instrument app.wasm -o app.fibers.wasm --suspending ${site.name}`,
     { promise },
   );
 }
@@ -555,27 +552,27 @@ function obstacle(site: Site, promise: PromiseLike<unknown>, task: Task | null, 
   if (between === SYNC) {
     return new FiberError(
       'SUSPEND_IN_SYNC_CALL',
-      `${site.name} returned a promise inside a guest.sync call, which cannot wait. Call the export through guest.exports instead. The host function has run; its promise is error.promise.`,
+      `${site.name} returned a promise (error.promise) inside a guest.sync call, which cannot wait. Call guest.exports instead.`,
       { promise },
     );
   }
   if (task === null) {
     return new FiberError(
       'NO_FIBER',
-      `${site.name} returned a promise, but the guest was not called as a fiber. Call it through guest.exports, guest.spawn or guest.wrap(fn) instead of the raw function.`,
+      `${site.name} returned a promise, but the guest was not called as a fiber. Call it through guest.exports, guest.spawn or guest.wrap(fn).`,
       { promise },
     );
   }
   if (between !== null) {
     return new FiberError(
       'HOST_FRAME',
-      `${site.name} returned a promise, but the host function ${between.name} stands between it and the fiber's beginning, and a JavaScript frame cannot be put aside. Write ${between.name} with reentrant(function* (call, ...) { ... }) and list it as suspending, or let it call guest.exports and return that promise.`,
+      `${site.name} returned a promise, but the host function ${between.name} stands between it and the fiber's beginning. Write that with reentrant(function* (call, ...) { ... }) and list it as suspending, or let it call guest.exports and return the promise.`,
       { promise },
     );
   }
   return new FiberError(
     'SUSPEND_IN_CATCH',
-    `${site.name} returned a promise inside a catch body of the guest (a C++ destructor that runs while an exception passes is one), where Asyncify cannot unwind. Wait before or after it, or use the JSPI backend.`,
+    `${site.name} returned a promise inside a catch body of the guest (such as a C++ destructor), where Asyncify cannot unwind. Wait before or after it.`,
     { promise },
   );
 }
@@ -583,7 +580,7 @@ function obstacle(site: Site, promise: PromiseLike<unknown>, task: Task | null, 
 function tooDeep(where: string, cause: Error): FiberError {
   return new FiberError(
     'DEPTH_LIMIT',
-    `The guest was too deep in calls to wait at ${where}: the engine's stack ended before its frames were saved. Recurse less deeply, or give the engine more stack.`,
+    `The guest was too deep in calls to wait at ${where}: the engine's stack ended. ${RECURSE_LESS}`,
     { cause },
   );
 }
@@ -603,7 +600,7 @@ function explainInterruption(state: State, task: Task, failed: boolean, error: u
   if (failed && !(error instanceof WebAssembly.RuntimeError)) return error;
   return new FiberError(
     'CORRUPT_FRAMES',
-    `A resumed fiber ended without reaching ${where}, where it had waited: its frames were damaged, or a host function around it behaves differently when it is executed again (see reentrant).`,
+    `A resumed fiber ended without reaching ${where}, where it had waited: ${DAMAGED}`,
     failed ? { cause: error } : {},
   );
 }

@@ -10,6 +10,7 @@
  * Any other host function with a guest call inside refuses to be passed (`HOST_FRAME`): executing it again unasked
  * would do its work twice.
  */
+import { FiberError } from '../errors.ts';
 import type { GuestFunction, HostFunction } from './backend.ts';
 
 /** A call into the guest that a reentrant generator asks for by `yield`. */
@@ -61,7 +62,14 @@ export function reentrant<A extends unknown[], R>(
 export function reentrant<A extends unknown[], R>(fn: (...args: A) => R): (...args: A) => R;
 export function reentrant(fn: (...args: never[]) => unknown): HostFunction {
   const marked: HostFunction = (...args) => fn(...args);
-  if (Object.prototype.toString.call(fn) === '[object GeneratorFunction]') {
+  const kind = Object.prototype.toString.call(fn);
+  if (kind === '[object AsyncGeneratorFunction]') {
+    throw new FiberError(
+      'INVALID_OPTION',
+      'reentrant takes a generator or a plain function, not an async one: the guest waits in its calls.',
+    );
+  }
+  if (kind === '[object GeneratorFunction]') {
     // The prototype above proves it to be a generator function.
     generators.set(marked, fn as (call: Call, ...args: never[]) => ReentrantGenerator);
   } else repeatable.add(marked);

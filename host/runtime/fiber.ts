@@ -29,6 +29,8 @@ export interface FiberOwner {
   /** A fiber that was cancelled before it ran. */
   drop(fiber: RunnableFiber): void;
   frameBytes(fiber: RunnableFiber): number;
+  /** Could the host function that this guest's code has called wait? */
+  canSuspend(): boolean;
   /** Has it not got its turn yet? */
   isQueued(fiber: RunnableFiber): boolean;
   /** The fibers whose turn it is. */
@@ -81,8 +83,8 @@ export class RunnableFiber implements Task, Fiber {
   cancellation: FiberError | null = null;
   /** The guest has not seen the cancellation yet. */
   cancelPending = false;
-  /** What `onReject` made of an error, to recognise it when the guest lets it pass. */
-  replaced: { readonly thrown: unknown; readonly error: unknown } | null = null;
+  /** The error that the guest was given last at a wait, and as what: to recognise it when the guest lets it pass. */
+  delivered: { readonly thrown: unknown; readonly error: unknown } | null = null;
   turn: Turn | null = null;
   /** Runs something in the async context of the fiber's creation. Only for fibers with a handle. */
   gate: ((run: () => void) => void) | null = null;
@@ -219,7 +221,7 @@ export class RunnableFiber implements Task, Fiber {
     this.abandonWait();
     if (this.#timer !== undefined) clearTimeout(this.#timer);
     this.#unsubscribe?.();
-    this.site = this.waitsFor = this.stack = this.replaced = null;
+    this.site = this.waitsFor = this.stack = this.delivered = null;
     this.value = undefined;
     if (this.cancellation !== null) this.#reject(this.cancellation);
     else if (failed) this.#reject(value);

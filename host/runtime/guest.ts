@@ -9,9 +9,11 @@
 import { AsyncifyBackend } from '../backends/asyncify.ts';
 import type { BackendHooks, BackendKind, GuestFunction, Site, Task } from '../backends/backend.ts';
 import { currentBackend, currentTask } from '../backends/current.ts';
+import { ignore, isThenable } from '../backends/thenable.ts';
 import { FiberError } from '../errors.ts';
-import { guestFrames, isStackOverflow, RECURSE_LESS } from '../trace.ts';
+import { guestFrames } from '../trace.ts';
 import type { Fiber, FiberEvent, FiberInfo, Guest, SpawnOptions } from './api.ts';
+import { explain, isAbrupt } from './failures.ts';
 import { afterTurn, mustYield } from './fairness.ts';
 import { type FiberOwner, RunnableFiber, type Waiter } from './fiber.ts';
 import { SECTION } from './metadata.ts';
@@ -25,15 +27,6 @@ import { Turn, Turns } from './turns.ts';
 const MAIN_EXPORTS: readonly string[] = ['_start', '_initialize', '__wasm_call_ctors'];
 /** Exports that belong to the switching, not to the guest. */
 const INTERNAL = /^(?:asyncify_|__fibers_|wasm-fibers\.)/;
-
-/** Errors after which the guest was left in the middle of something. */
-const ABRUPT: readonly string[] = [
-  'STACK_OVERFLOW',
-  'SHADOW_STACK_OVERFLOW',
-  'DEPTH_LIMIT',
-  'UNINSTRUMENTED_FRAME',
-  'CORRUPT_FRAMES',
-];
 
 type AnyFunction = (...args: unknown[]) => unknown;
 
@@ -200,7 +193,8 @@ export class GuestRuntime implements FiberOwner, BackendHooks {
   }
 
   canSuspend(): boolean {
-    return this.#closed === null && this.#backend.canSuspend();
+    // In a sync call of another guest the fiber is still this one's, but the wait would not be.
+    return this.#closed === null && currentBackend === this.#backend && this.#backend.canSuspend();
   }
 
   #call(fn: GuestFunction, name: string, args: readonly unknown[], main: boolean): Promise<unknown> {
@@ -257,8 +251,8 @@ export class GuestRuntime implements FiberOwner, BackendHooks {
   #begin(fiber: RunnableFiber): void {
     if (fiber.state !== 'created') return;
     if (this.#backend.busy) {
-      // Only where somebody runs microtasks from inside of guest code.
-      void Promise.resolve().then(() => this.#begin(fiber));
+      // Only where somebody runs microtasks from inside of guest code; another microtask would never end.
+      afterTurn(() => this.#begin(fiber));
       return;
     }
     fiber.state = 'running';
@@ -316,7 +310,7 @@ export class GuestRuntime implements FiberOwner, BackendHooks {
   #deliver(fiber: RunnableFiber, failed: boolean, value: unknown): void {
     if (fiber.state !== 'suspended') return;
     if (this.#backend.busy) {
-      void Promise.resolve().then(() => this.#deliver(fiber, failed, value));
+      afterTurn(() => this.#deliver(fiber, failed, value));
       return;
     }
     fiber.failed = failed;
@@ -371,20 +365,30 @@ export class GuestRuntime implements FiberOwner, BackendHooks {
     fiber.value = undefined;
     if (!failed) return value;
     const replacement = this.#options.onReject?.(value, this.publicGuest);
-    if (replacement === undefined) throw value;
-    if (typeof WebAssembly.Exception === 'function' && replacement instanceof WebAssembly.Exception) {
-      fiber.replaced = { thrown: replacement, error: value };
-      throw replacement;
+    const thrown = replacement === undefined ? value : replacement;
+    fiber.delivered = { thrown, error: value };
+    if (
+      replacement === undefined ||
+      (typeof WebAssembly.Exception === 'function' && replacement instanceof WebAssembly.Exception)
+    ) {
+      throw thrown;
     }
-    return replacement;
+    if (!isThenable(replacement)) return replacement;
+    ignore(replacement);
+    throw new FiberError(
+      'INVALID_OPTION',
+      'onReject returned a promise; it must return a value, an exception or nothing, at once.',
+    );
   }
 
   ended(task: Task, failed: boolean, value: unknown): void {
     const fiber = task as RunnableFiber;
-    const error = failed ? explain(value === fiber.replaced?.thrown ? fiber.replaced?.error : value) : value;
+    // What came from outside and only passed through is not the guest's own failure, whatever it looks like.
+    const delivered = failed && fiber.delivered?.thrown === value ? fiber.delivered : null;
+    const error = delivered !== null ? delivered.error : failed ? explain(value) : value;
     this.#unlink(fiber);
     fiber.settle(failed, error);
-    if (failed && isAbrupt(error)) {
+    if (failed && delivered === null && isAbrupt(error)) {
       this.#emit?.({ type: 'trap', fiber, error });
       if (this.#options.onTrap === 'poison') {
         this.#poisonWith(error, `the fiber ${fiber.label} trapped in it, and onTrap is 'poison'`);
@@ -445,37 +449,4 @@ function tell(listener: (event: FiberEvent) => void, event: FiberEvent): void {
       throw error;
     });
   }
-}
-
-/** What the engine says in its own words and we can say better. */
-export function explain(error: unknown): unknown {
-  return isStackOverflow(error)
-    ? new FiberError('STACK_OVERFLOW', `The guest recursed until the engine's call stack was full. ${RECURSE_LESS}`, {
-        cause: error,
-      })
-    : error;
-}
-
-function isAbrupt(error: unknown): boolean {
-  return error instanceof WebAssembly.RuntimeError || (error instanceof FiberError && ABRUPT.includes(error.code));
-}
-
-/**
- * The fiber whose guest code called the host function that asks. Right until the function's first `await`, and right
- * again in what the guest calls after every resume: capture it there.
- *
- * @returns `null` in a plain callback, such as a timer
- * @example
- * const imports = { env: { log: (code: number) => console.log(currentFiber()?.name, code) } };
- */
-export function currentFiber(): Fiber | null {
-  return currentTask as RunnableFiber | null;
-}
-
-/**
- * Could the host function that asks return a promise, and would its fiber wait for it? False outside of a fiber, in a
- * `sync` call, behind another host function, in a catch body, and in imports that are not suspending.
- */
-export function canSuspend(): boolean {
-  return currentTask !== null && currentBackend?.canSuspend() === true;
 }

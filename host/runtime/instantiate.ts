@@ -4,7 +4,8 @@ import type { Guest, GuestOptions, Imports, Source, UntypedExports } from './api
 import type { AsyncifyControls } from '../backends/asyncify.ts';
 import type { GuestFunction } from '../backends/backend.ts';
 import { asyncifyControls, findMemory, type GuestParts } from './attach.ts';
-import { explain, GuestRuntime } from './guest.ts';
+import { explain } from './failures.ts';
+import { GuestRuntime } from './guest.ts';
 import { linkImports } from './linking.ts';
 import { readMetadata, SECTION } from './metadata.ts';
 import { checkOptions } from './options.ts';

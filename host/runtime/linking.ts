@@ -4,7 +4,7 @@
  */
 import { FiberError } from '../errors.ts';
 import type { Backend, HostFunction } from '../backends/backend.ts';
-import type { ImportValue, Imports } from './api.ts';
+import type { Imports } from './api.ts';
 import { type ImportSignature, type Metadata, SECTION } from './metadata.ts';
 
 /** @throws FiberError `MISSING_IMPORTS` that names every one */
@@ -14,14 +14,19 @@ export function linkImports(
   metadata: Metadata | null,
   backend: Backend,
 ): Record<string, Record<string, WebAssembly.ImportValue>> {
-  const signatures = new Map(metadata?.imports.map((each) => [`${each.module}.${each.name}`, each]));
+  const signatures = new Map<string, ImportSignature>();
+  for (const each of metadata?.imports ?? []) {
+    const path = `${each.module}.${each.name}`;
+    // A module may import one name with several types, and gets one function for all: it is passed what the longest has.
+    if (each.params.length >= (signatures.get(path)?.params.length ?? 0)) signatures.set(path, each);
+  }
   const linked: Record<string, Record<string, WebAssembly.ImportValue>> = Object.create(null);
   const missing: string[] = [];
   for (const { module: from, name, kind } of WebAssembly.Module.imports(module)) {
     if (from === SECTION && metadata !== null) continue;
     const path = `${from}.${name}`;
     const signature = signatures.get(path);
-    const value = own(imports, from)?.[name];
+    const value = given(given(imports, from), name);
     if (value === undefined || (kind === 'function' && typeof value !== 'function')) {
       missing.push(
         `${path} (${kind}${signature === undefined ? '' : ` ${describe(signature)}`}${value === undefined ? '' : `, given ${typeof value}`})`,
@@ -52,8 +57,10 @@ export function linkImports(
   return linked;
 }
 
-function own(imports: Imports, module: string): Record<string, ImportValue> | undefined {
-  return Object.hasOwn(imports, module) ? imports[module] : undefined;
+/** A member of what the embedder gave, which may be inherited (from a class), but not from every object. */
+function given<T>(from: Record<string, T> | undefined, name: string): T | undefined {
+  if (from === undefined || (name in Object.prototype && !Object.hasOwn(from, name))) return undefined;
+  return from[name];
 }
 
 /** `(i32, f64) -> i64` */

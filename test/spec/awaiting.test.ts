@@ -1,6 +1,6 @@
 // SEMANTICS, block S: awaiting from synchronous code.
 import { describe, expect, test } from 'vitest';
-import { canSuspend, currentFiber, type Fiber, FiberError, instantiate } from 'wasm-fibers';
+import { canSuspend, currentFiber, type Fiber, FiberError, instantiate, reentrant } from 'wasm-fibers';
 import { catching, code, core, failure, FN, Gate, recorder, turn, watch } from '../support/core.ts';
 import { loadGuest } from '../support/guest.ts';
 
@@ -410,4 +410,43 @@ test('S.10 two guests at once, of one module, change nothing for each other', as
   await a?.exports.count();
   expect(await b?.exports.count()).toBe(1);
   expect(Object.getOwnPropertyNames(globalThis).sort().join()).toBe(before);
+});
+
+describe('errors of others that pass through a guest are not its own', () => {
+  test('a trap of another guest, awaited, neither poisons this guest nor counts as its trap', async () => {
+    const { events, onEvent } = recorder();
+    const other = await core(later);
+    const guest = await core(() => other.exports.trap(), { onTrap: 'poison', onEvent });
+    expect(await failure(guest.exports.deep(3, 1))).toBeInstanceOf(WebAssembly.RuntimeError);
+    expect(events).not.toContain('trap deep');
+    expect(await guest.exports.plus_one(1)).toBe(2);
+  });
+
+  test('a rejection that looks like the end of the stack stays the object it is', async () => {
+    const error = new RangeError('Maximum call stack size exceeded');
+    const guest = await core(() => Promise.reject(error));
+    expect(await failure(guest.exports.deep(3, 1))).toBe(error);
+  });
+});
+
+test('what onReject may not return, and what reentrant may not be given, is said', async () => {
+  const guest = await core(() => Promise.reject(new Error('no')), { onReject: () => Promise.resolve(1) });
+  expect(await failure(guest.exports.once(1))).toMatchObject({
+    code: 'INVALID_OPTION',
+    message: expect.stringContaining('onReject'),
+  });
+  // oxlint-disable-next-line require-yield -- what it would yield is of no interest
+  const wrong = async function* (): AsyncGenerator<number> {};
+  expect(() => reentrant(wrong)).toThrow(expect.objectContaining({ code: 'INVALID_OPTION' }));
+});
+
+test('an import named like a member of every object is missing unless it was given', async () => {
+  const bytes = await loadGuest('names.fibers');
+  expect(await failure(instantiate(bytes, { env: {} }))).toMatchObject({
+    code: 'MISSING_IMPORTS',
+    message: expect.stringMatching(/env\.constructor.*env\.__proto__/s),
+  });
+  const env = { constructor: later, ['__proto__']: later };
+  const guest = watch(await instantiate<{ sum(x: number): number }>(bytes, { env }));
+  expect(await guest.exports.sum(3)).toBe(6);
 });

@@ -315,7 +315,7 @@ class Context implements Environment {
   }
 
   get #canWait(): boolean {
-    return this.#fiber !== null && this.#between === null;
+    return this.#guest.closed === null && this.#fiber !== null && this.#between === null;
   }
 
   trap(): never {

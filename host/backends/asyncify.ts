@@ -37,7 +37,14 @@ import type { Backend, BackendHooks, GuestFunction, HostFunction, ShadowStack, S
 import { currentBackend, currentTask, setCurrent } from './current.ts';
 import { UnwoundStack } from './frames.ts';
 import { ignore, isThenable } from './thenable.ts';
-import { generatorOf, isRepeatable, KeptGenerator, KeptPointer, type ReentrantGenerator } from './trampolines.ts';
+import {
+  generatorOf,
+  isRepeatable,
+  KeptGenerator,
+  KeptPointer,
+  NestedCall,
+  type ReentrantGenerator,
+} from './trampolines.ts';
 import type { Window } from './window.ts';
 
 const State = { NORMAL: 0, UNWINDING: 1, REWINDING: 2 } as const;
@@ -45,6 +52,9 @@ type State = (typeof State)[keyof typeof State];
 
 /** Stands for a `sync` call where a host function is asked for. */
 const SYNC: Site = { name: 'guest.sync', suspending: false, arity: -1, placeholder: undefined };
+
+/** The same for `onReject`. */
+const ON_REJECT: Site = { ...SYNC, name: 'onReject' };
 
 /** What Asyncify and our instrumenter add to a module. */
 export interface AsyncifyControls {
@@ -261,6 +271,7 @@ export class AsyncifyBackend implements Backend {
       const outer = at.host;
       at.host = outer === null ? site : nested;
       let result: unknown;
+      let waits = false;
       try {
         result =
           arity === 1
@@ -272,11 +283,17 @@ export class AsyncifyBackend implements Backend {
                 : arity === 3
                   ? f(a, b, c)
                   : f.apply(undefined, arguments as unknown as unknown[]);
+        // Here, since a getter of `then` is the embedder's code too.
+        waits = typeof result !== 'number' && isThenable(result);
+      } catch (error) {
+        at.refused = { promise: result, next: at.refused };
+        throw error;
       } finally {
         at.host = outer;
       }
+      if (!waits) return result;
       try {
-        return typeof result !== 'number' && isThenable(result) ? wait(result) : result;
+        return wait(result as PromiseLike<unknown>);
       } catch (error) {
         // If the engine's stack has ended nothing can be called here, not even to take care of the promise.
         at.refused = { promise: result, next: at.refused };
@@ -361,6 +378,7 @@ export class AsyncifyBackend implements Backend {
         this.#at.host = own;
         const step = failed ? generator.throw(value) : generator.next(value);
         if (step.done) return step.value;
+        if (!(step.value instanceof NestedCall)) throw notACall(site);
         kept.call = step.value;
       }
       this.#at.host = between;
@@ -454,7 +472,14 @@ export class AsyncifyBackend implements Backend {
       this.#moved = false;
       controls.shadow.restore(task.pointer);
     }
-    return this.#hooks.arrived(task);
+    if (!task.failed) return this.#hooks.arrived(task);
+    // `onReject` is the embedder's code, and a call back from there could not be passed.
+    this.#at.host = ON_REJECT;
+    try {
+      return this.#hooks.arrived(task);
+    } finally {
+      this.#at.host = null;
+    }
   }
 
   #setState(state: State): void {
@@ -506,6 +531,13 @@ function unwound(task: Task | null): UnwoundStack {
   // Nobody but this backend writes it.
   if (stack) return stack as UnwoundStack;
   throw new FiberError('CORRUPT_FRAMES', 'The guest is switching without a fiber.');
+}
+
+function notACall(site: Site): FiberError {
+  return new FiberError(
+    'INVALID_OPTION',
+    `${site.name} is reentrant and yielded something else than a call: write yield call(fn, ...args); to wait for a promise, return it.`,
+  );
 }
 
 /** An import that is called while another host function is on the stack: it cannot wait, whatever its module says. */

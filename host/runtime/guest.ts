@@ -72,7 +72,8 @@ export class GuestRuntime implements FiberOwner, BackendHooks {
   /** The instance exists: makes its exports callable. */
   attach(instance: WebAssembly.Instance, memory: WebAssembly.Memory | null): void {
     this.#instance = instance;
-    this.#memory = memory;
+    // What only the instrumenter has exported, for the window, is not for the embedder.
+    this.#memory = memory === instance.exports[`${SECTION}.memory`] ? null : memory;
     for (const { name } of WebAssembly.Module.exports(this.module)) {
       if (INTERNAL.test(name)) continue;
       const value = instance.exports[name];
@@ -132,10 +133,16 @@ export class GuestRuntime implements FiberOwner, BackendHooks {
       );
     }
     checkSpawnOptions(options);
+    if (!Array.isArray(args)) {
+      throw new FiberError('INVALID_OPTION', `The arguments of ${name} must be an array; they are ${String(args)}.`);
+    }
     return this.#launch(fn, options.name ?? name, [...args], MAIN_EXPORTS.includes(name), options);
   }
 
   wrap(fn: AnyFunction): AnyFunction {
+    if (typeof fn !== 'function') {
+      throw new FiberError('INVALID_OPTION', `guest.wrap takes a function of the guest, not ${typeof fn}.`);
+    }
     let wrapped = this.#wrapped.get(fn);
     if (wrapped === undefined) {
       wrapped = (...args) => this.#call(fn, fn.name ? `function ${fn.name}` : 'function', args, false);

@@ -3,7 +3,7 @@
  * its own words, and lets the backend wrap every function.
  */
 import { FiberError } from '../errors.ts';
-import type { Backend, HostFunction } from '../backends/backend.ts';
+import type { Backend, HostFunction, Site } from '../backends/backend.ts';
 import type { Imports } from './api.ts';
 import { type ImportSignature, type Metadata, SECTION } from './metadata.ts';
 
@@ -14,22 +14,22 @@ export function linkImports(
   metadata: Metadata | null,
   backend: Backend,
 ): Record<string, Record<string, WebAssembly.ImportValue>> {
-  const signatures = new Map<string, ImportSignature>();
+  const signatures = new Map<string, ImportSignature[]>();
   for (const each of metadata?.imports ?? []) {
-    const path = `${each.module}.${each.name}`;
-    // A module may import one name with several types, and gets one function for all: it is passed what the longest has.
-    if (each.params.length >= (signatures.get(path)?.params.length ?? 0)) signatures.set(path, each);
+    const same = signatures.get(keyOf(each));
+    if (same === undefined) signatures.set(keyOf(each), [each]);
+    else same.push(each);
   }
   const linked: Record<string, Record<string, WebAssembly.ImportValue>> = Object.create(null);
   const missing: string[] = [];
   for (const { module: from, name, kind } of WebAssembly.Module.imports(module)) {
     if (from === SECTION && metadata !== null) continue;
     const path = `${from}.${name}`;
-    const signature = signatures.get(path);
+    const types = signatures.get(keyOf({ module: from, name })) ?? [];
     const value = given(given(imports, from), name);
     if (value === undefined || (kind === 'function' && typeof value !== 'function')) {
       missing.push(
-        `${path} (${kind}${signature === undefined ? '' : ` ${describe(signature)}`}${value === undefined ? '' : `, given ${typeof value}`})`,
+        `${path} (${[kind, ...types.slice(0, 1).map(describe)].join(' ')}${value === undefined ? '' : `, given ${typeof value}`})`,
       );
       continue;
     }
@@ -37,12 +37,7 @@ export function linkImports(
     target[name] =
       kind === 'function'
         ? backend.link(
-            {
-              name: path,
-              suspending: signature?.suspending ?? false,
-              arity: signature?.params.length ?? -1,
-              placeholder: signature && placeholder(signature),
-            },
+            { name: path, ...shape(types) },
             // Checked above.
             value as HostFunction,
           )
@@ -66,6 +61,21 @@ function given<T>(from: Record<string, T> | undefined, name: string): T | undefi
 /** `(i32, f64) -> i64` */
 export function describe({ params, results }: ImportSignature): string {
   return `(${params.join(', ')}) -> ${results.length === 1 ? results[0] : `(${results.join(', ')})`}`;
+}
+
+/** No name can have this in its middle and mean another import: modules and names may themselves have dots. */
+function keyOf({ module, name }: { readonly module: string; readonly name: string }): string {
+  return JSON.stringify([module, name]);
+}
+
+/** What the backend has to know of an import. A module may import one name with several types, and gets one function. */
+function shape(types: readonly ImportSignature[]): Omit<Site, 'name'> {
+  const [first] = types;
+  const suspending = types.some((each) => each.suspending);
+  if (first === undefined) return { suspending, arity: -1, placeholder: undefined };
+  // `false` converts to zero in every number type.
+  if (types.some((each) => describe(each) !== describe(first))) return { suspending, arity: -1, placeholder: false };
+  return { suspending, arity: first.params.length, placeholder: placeholder(first) };
 }
 
 /** A result of the right type for the engine to convert while the stack unwinds; Asyncify never looks at it. */

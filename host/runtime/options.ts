@@ -1,6 +1,7 @@
 /** Checks of what embedders pass, so that a typing error is reported where it was made and not as a trap much later. */
 import { FiberError } from '../errors.ts';
 import type { GuestOptions, SpawnOptions } from './api.ts';
+import { RunnableFiber } from './fiber.ts';
 
 export interface CheckedOptions extends GuestOptions {
   readonly maxFibers: number;
@@ -12,8 +13,32 @@ export interface CheckedOptions extends GuestOptions {
 /** The greatest delay that timers of the platform accept. */
 const LONGEST_TIMEOUT = 2 ** 31 - 1;
 
+type Kind = 'boolean' | 'function' | 'number' | 'string' | 'AbortSignal' | 'fiber';
+
+const GUEST_OPTIONS: Record<keyof GuestOptions, Kind> = {
+  backend: 'string',
+  exclusive: 'boolean',
+  maxFibers: 'number',
+  stackSize: 'number',
+  windowSize: 'number',
+  onTrap: 'string',
+  onReject: 'function',
+  onEvent: 'function',
+  slowAfter: 'number',
+  debug: 'boolean',
+  signal: 'AbortSignal',
+};
+
+const SPAWN_OPTIONS: Record<keyof SpawnOptions, Kind> = {
+  name: 'string',
+  signal: 'AbortSignal',
+  timeout: 'number',
+  parent: 'fiber',
+};
+
 /** @throws FiberError `INVALID_OPTION`, `BACKEND_UNAVAILABLE` */
 export function checkOptions(options: GuestOptions): CheckedOptions {
+  checkKinds(options, GUEST_OPTIONS);
   const { backend = 'auto', onTrap = 'continue' } = options;
   if (backend === 'jspi') {
     throw new FiberError(
@@ -33,11 +58,32 @@ export function checkOptions(options: GuestOptions): CheckedOptions {
 }
 
 /** @throws FiberError `INVALID_OPTION` */
-export function checkSpawnOptions({ timeout, signal }: SpawnOptions): void {
+export function checkSpawnOptions(options: SpawnOptions): void {
+  checkKinds(options, SPAWN_OPTIONS);
+  const { timeout } = options;
   if (timeout !== undefined && !(timeout > 0 && timeout <= LONGEST_TIMEOUT)) {
     throw invalid('timeout', timeout, `a number of milliseconds from above 0 to ${LONGEST_TIMEOUT}`);
   }
-  if (signal !== undefined && !(signal instanceof AbortSignal)) throw invalid('signal', signal, 'an AbortSignal');
+}
+
+function checkKinds(options: object, kinds: Readonly<Record<string, Kind>>): void {
+  if (typeof options !== 'object' || options === null) throw invalid('object', options, 'an object of options');
+  for (const [name, value] of Object.entries(options) as [string, unknown][]) {
+    const kind = Object.hasOwn(kinds, name) ? kinds[name] : undefined;
+    if (kind === undefined) {
+      throw new FiberError(
+        'INVALID_OPTION',
+        `There is no option ${name} (given ${String(value)}); there are ${Object.keys(kinds).join(', ')}.`,
+      );
+    }
+    const fits =
+      kind === 'AbortSignal'
+        ? value instanceof AbortSignal
+        : kind === 'fiber'
+          ? value instanceof RunnableFiber
+          : typeof value === kind;
+    if (value !== undefined && !fits) throw invalid(name, value, `a ${kind}`);
+  }
 }
 
 function integer(name: string, value: number, least: number, unit: string): number {

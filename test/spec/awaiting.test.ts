@@ -450,3 +450,91 @@ test('an import named like a member of every object is missing unless it was giv
   const guest = watch(await instantiate<{ sum(x: number): number }>(bytes, { env }));
   expect(await guest.exports.sum(3)).toBe(6);
 });
+
+describe('one import name with several types', () => {
+  interface Types {
+    one(x: number): number;
+    two(x: number, y: number): number;
+    big(x: bigint): bigint;
+    x(x: number, y: number): number;
+    y(x: bigint): bigint;
+  }
+  const sum = (...args: (number | bigint)[]): unknown =>
+    typeof args[0] === 'bigint' ? args[0] + 1n : args.reduce((a, b) => Number(a) + Number(b));
+
+  test.each([
+    ['at once', sum],
+    ['after a wait', (...args: number[]) => turn().then(() => sum(...args))],
+  ])('each call gives all of its arguments and gets a result of its own type, %s', async (_when, fn) => {
+    const guest = watch(
+      await instantiate<Types>(loadGuest('types.fibers'), { e: { w: fn }, a: { 'b.c': fn }, 'a.b': { c: fn } }),
+    );
+    expect(await guest.exports.one(3)).toBe(3);
+    expect(await guest.exports.two(2, 0.5)).toBe(2.5);
+    expect(await guest.exports.big(5n)).toBe(6n);
+    expect(await guest.exports.x(2, 0.5)).toBe(2.5);
+    expect(await guest.exports.y(5n)).toBe(6n);
+  });
+});
+
+describe('a raw guest call from where host code of the embedder runs unexpectedly cannot wait', () => {
+  test('in onReject', async () => {
+    const seen: unknown[] = [];
+    const guest = await core((x) => (x < 0 ? Promise.reject(new Error('no')) : later(x)), {
+      onReject: (_error, rejected) => {
+        try {
+          (rejected.instance.exports['once'] as (x: number) => number)(9);
+        } catch (error) {
+          seen.push((error as FiberError).code);
+        }
+        return 4;
+      },
+    });
+    expect(await guest.exports.deep(2, -1)).toBe(6);
+    expect(seen).toEqual(['HOST_FRAME']);
+  });
+
+  test('in the getter of a thenable', async () => {
+    const seen: unknown[] = [];
+    const guest = await core((x) =>
+      x === 9
+        ? later(x)
+        : {
+            // A getter that calls back is the subject of the test.
+            // oxlint-disable-next-line unicorn/no-thenable
+            get then(): unknown {
+              try {
+                (guest.instance.exports['once'] as (x: number) => number)(9);
+              } catch (error) {
+                seen.push((error as FiberError).code);
+              }
+              return undefined;
+            },
+          },
+    );
+    await guest.exports.deep(2, 1);
+    expect(seen).toEqual(['HOST_FRAME']);
+  });
+});
+
+test('a reentrant generator that yields something else than a call is told so', async () => {
+  const guest = await core(
+    later,
+    {},
+    {
+      call: reentrant(function* () {
+        return yield later(1) as never;
+      }),
+    },
+  );
+  expect(await failure(guest.exports.through_call(FN.once, 1))).toMatchObject({
+    code: 'INVALID_OPTION',
+    message: expect.stringContaining('yield call('),
+  });
+});
+
+test('the memory that the instrumenter adds is not the guest’s', async () => {
+  const guest = watch(await instantiate(loadGuest('no-memory.fibers'), { env: { wait: later } }));
+  expect(() => guest.memory).toThrow(expect.objectContaining({ code: 'NO_SUCH_EXPORT' }));
+  expect(await guest.exports['once']?.(3)).toBe(3);
+});

@@ -169,10 +169,31 @@ describe('what an embedder gets wrong is said in a sentence', () => {
     ['slowAfter', 0],
     ['backend', 'other'],
     ['onTrap', 'explode'],
+    ['exclusive', 'no'],
+    ['debug', 1],
+    ['onEvent', 5],
+    ['onReject', 'no'],
+    ['signal', {}],
+    ['maxFiber', 10],
   ])('%s: %s', async (name, value) => {
     const error = await failure(instantiate(loadGuest('start.fibers'), imports, { [name]: value }));
     expect(error).toMatchObject({ code: 'INVALID_OPTION', message: expect.stringContaining(name) });
     expect(String(error)).toContain(String(value));
+  });
+
+  test.each([
+    ['timeout', '5'],
+    ['name', 5],
+    ['parent', 5],
+    ['nme', 'misspelt'],
+  ])('spawn with %s: %s', async (name, value) => {
+    const guest = await core(later);
+    expect(() => guest.spawn('once', [1], { [name]: value })).toThrow(
+      expect.objectContaining({ code: 'INVALID_OPTION', message: expect.stringContaining(name) }),
+    );
+    expect(() => guest.spawn('once', 5 as never)).toThrow(expect.objectContaining({ code: 'INVALID_OPTION' }));
+    expect(() => guest.wrap(5 as never)).toThrow(expect.objectContaining({ code: 'INVALID_OPTION' }));
+    expect(guest.fibers).toEqual([]);
   });
 
   test('an export that is not there, listing those that are', async () => {

@@ -2,8 +2,9 @@
 import { Worker } from 'node:worker_threads';
 import type { InstrumentOptions, InstrumentResult } from '../instrument/index.ts';
 import { CliError } from './errors.ts';
-import { checkOutput, readInput, refusal, writeOutputs } from './files.ts';
-import type { Output } from './files.ts';
+import { readInput, refusal } from './files.ts';
+import { checkOutput, writeOutputs } from './output.ts';
+import type { Output } from './output.ts';
 import { Progress } from './progress.ts';
 import { bytes, styleFor } from './style.ts';
 import type { Job, Message } from './worker.ts';

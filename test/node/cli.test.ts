@@ -1,6 +1,19 @@
 /** The command line as it is published: the built file, run as a person runs it. */
-import { execFile } from 'node:child_process';
-import { chmod, mkdtemp, readFile, readdir, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { execFile, execFileSync, spawn } from 'node:child_process';
+import {
+  chmod,
+  lstat,
+  mkdtemp,
+  open,
+  readFile,
+  readdir,
+  readlink,
+  rm,
+  stat,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -50,6 +63,28 @@ function cli(
     child.stdin?.end(options.input);
   });
 }
+
+/** The same with standard output and standard error at files or devices of one's choice. */
+async function cliInto(args: readonly string[], stdoutPath: string, stderrPath?: string): Promise<Outcome> {
+  const stdout = await open(stdoutPath, 'a');
+  const stderr = stderrPath === undefined ? null : await open(stderrPath, 'a');
+  try {
+    return await new Promise((resolve) => {
+      const child = spawn(process.execPath, [MAIN, ...args], {
+        cwd: folder,
+        stdio: ['ignore', stdout.fd, stderr?.fd ?? 'pipe'],
+        env: { ...process.env, NO_COLOR: '', FORCE_COLOR: '' },
+      });
+      let text = '';
+      child.stderr?.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
+      child.on('close', (code) => resolve({ code: code ?? -1, stdout: '', stderr: text }));
+    });
+  } finally {
+    await Promise.all([stdout.close(), stderr?.close()]);
+  }
+}
+
+const leftovers = async (): Promise<string[]> => (await readdir(folder)).filter((name) => name.endsWith('.tmp'));
 
 /** A non-negative number as a Base64 VLQ. */
 function vlq(value: number): string {
@@ -205,6 +240,98 @@ describe('wasm-fibers instrument', () => {
     expect((await cli(args)).stderr).not.toContain(escape);
     expect((await cli(args, { env: { FORCE_COLOR: '1' } })).stderr).toContain(escape);
     expect((await cli(args, { env: { FORCE_COLOR: '1', NO_COLOR: '1' } })).stderr).not.toContain(escape);
+  });
+});
+
+describe('output that is no ordinary file', () => {
+  const SUSPENDING = ['--suspending', 'env.sleep', '-q'];
+
+  // In this order: where a pipe in the test's folder is replaced by a file, a device of the machine must not be tried.
+  test('a pipe, and then a device, is written to and stays what it is, through links as well', async () => {
+    execFileSync('mkfifo', [at('pipe')]);
+    await symlink('pipe', at('to-pipe'));
+    for (const name of ['pipe', 'to-pipe']) {
+      // Opened for reading and writing, a pipe never makes anyone wait for its other end.
+      const reader = await open(at('pipe'), 'r+');
+      const { code, stderr } = await cli(['instrument', 'in.wasm', '-o', name, ...SUSPENDING]);
+      const kind = await lstat(at('pipe'));
+      expect({ code, stderr, stays: kind.isFIFO() }).toEqual({ code: 0, stderr: '', stays: true });
+      const { buffer, bytesRead } = await reader.read(Buffer.alloc(65_536), 0, 65_536, null);
+      expect(WebAssembly.validate(buffer.subarray(0, bytesRead))).toBe(true);
+      await reader.close();
+    }
+    expect(await readlink(at('to-pipe'))).toBe('pipe');
+
+    await symlink('/dev/null', at('to-null'));
+    expect((await cli(['instrument', 'in.wasm', '-o', 'to-null', ...SUSPENDING])).code).toBe(0);
+    await symlink('/dev/full', at('to-full'));
+    const full = await cli(['instrument', 'in.wasm', '-o', 'to-full', ...SUSPENDING]);
+    expect(full).toMatchObject({
+      code: 1,
+      stderr: 'wasm-fibers: to-full: cannot be written: no space left on the device.\n',
+    });
+    expect([(await stat('/dev/null')).isCharacterDevice(), (await stat('/dev/full')).isCharacterDevice()]).toEqual([
+      true,
+      true,
+    ]);
+    expect([await readlink(at('to-null')), await readlink(at('to-full'))]).toEqual(['/dev/null', '/dev/full']);
+    expect(await leftovers()).toEqual([]);
+  });
+
+  test('a path of standard output is standard output, and what stood there before stays', async () => {
+    await symlink('/proc/self/fd/1', at('to-stdout'));
+    const piped = await cli(['instrument', 'in.wasm', '-o', 'to-stdout', ...SUSPENDING]);
+    expect(piped).toMatchObject({ code: 0, stderr: '' });
+    expect(WebAssembly.validate(Buffer.from(piped.stdout, 'latin1'))).toBe(true);
+    await writeFile(at('log'), 'before');
+    expect((await cliInto(['instrument', 'in.wasm', '-o', 'to-stdout', ...SUSPENDING], at('log'))).code).toBe(0);
+    expect((await readFile(at('log'), 'latin1')).slice(0, 10)).toBe('before\0asm');
+    expect(await readlink(at('to-stdout'))).toBe('/proc/self/fd/1');
+  });
+
+  test('a socket is refused at once, exit code 2', async () => {
+    const server = createServer();
+    await new Promise<void>((resolve) => server.listen(at('socket'), resolve));
+    const { code, stderr } = await cli(['instrument', 'no.wasm', '-o', 'socket', ...SUSPENDING]);
+    expect((await stat(at('socket'))).isSocket()).toBe(true);
+    await new Promise((resolve) => server.close(resolve));
+    expect(code).toBe(2);
+    expect(stderr).toBe('wasm-fibers: socket: is a socket; name a file, or - for standard output.\n');
+  });
+
+  test('a link to a folder is refused as a folder is', async () => {
+    await symlink('.', at('to-folder'));
+    const { code, stderr } = await cli(['instrument', 'in.wasm', '-o', 'to-folder', ...SUSPENDING]);
+    expect(code).toBe(2);
+    expect(stderr).toContain('to-folder: is a folder');
+  });
+
+  test('a link to nothing stays, and what it names is made', async () => {
+    await symlink('made-by-link.wasm', at('second-link'));
+    await symlink('second-link', at('first-link'));
+    expect((await cli(['instrument', 'in.wasm', '-o', 'first-link', ...SUSPENDING])).code).toBe(0);
+    expect(await readlink(at('first-link'))).toBe('second-link');
+    expect(await readlink(at('second-link'))).toBe('made-by-link.wasm');
+    expect(WebAssembly.validate(await readFile(at('made-by-link.wasm')))).toBe(true);
+    await symlink('no-folder/x.wasm', at('far-link'));
+    const far = await cli(['instrument', 'no.wasm', '-o', 'far-link', ...SUSPENDING]);
+    expect(far).toMatchObject({ code: 2, stderr: expect.stringMatching(/far-link: the folder .*no-folder does not/) });
+    await symlink('circle', at('circle'));
+    const circle = await cli(['instrument', 'no.wasm', '-o', 'circle', ...SUSPENDING]);
+    expect(circle).toMatchObject({ code: 2, stderr: expect.stringContaining('circle: a symbolic link that leads to') });
+  });
+
+  test('a name as long as names can be works, one byte more is explained', async () => {
+    const longest = `${'n'.repeat(250)}.wasm`;
+    expect((await cli(['instrument', 'in.wasm', '-o', longest, ...SUSPENDING])).code).toBe(0);
+    const { code, stderr } = await cli(['instrument', 'in.wasm', '-o', `n${longest}`, ...SUSPENDING]);
+    expect({ code, stderr }).toEqual({
+      code: 1,
+      stderr: `wasm-fibers: n${longest}: the name is too long for the file system.\n`,
+    });
+    const both = await cli(['instrument', 'in.wasm', '-o', '-', '-ism', 'm', '-osm', `n${longest}`, ...SUSPENDING]);
+    expect(both).toMatchObject({ code: 1, stdout: '', stderr: expect.stringContaining('too long') });
+    expect(await leftovers()).toEqual([]);
   });
 });
 

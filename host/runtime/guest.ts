@@ -16,7 +16,8 @@ import type { Fiber, FiberEvent, FiberInfo, Guest, SpawnOptions } from './api.ts
 import { explain, isAbrupt } from './failures.ts';
 import { afterTurn, mustYield } from './fairness.ts';
 import { type FiberOwner, RunnableFiber, type Waiter } from './fiber.ts';
-import { SECTION } from './metadata.ts';
+import { Handover } from './handover.ts';
+import { type Metadata, SECTION } from './metadata.ts';
 import { type CheckedOptions, checkSpawnOptions } from './options.ts';
 import { fiberOf, findCycle, markResult } from './promises.ts';
 import { subscribe, unsubscribe } from './signals.ts';
@@ -43,6 +44,8 @@ export class GuestRuntime implements FiberOwner, BackendHooks {
   readonly #wrapped = new WeakMap<GuestFunction, AnyFunction>();
   #instance: WebAssembly.Instance | null = null;
   #memory: WebAssembly.Memory | null = null;
+  /** For guests whose results may be references that only the embedder holds. */
+  #handover: Handover | null = null;
   #first: RunnableFiber | null = null;
   #last: RunnableFiber | null = null;
   #live = 0;
@@ -70,8 +73,9 @@ export class GuestRuntime implements FiberOwner, BackendHooks {
   }
 
   /** The instance exists: makes its exports callable. */
-  attach(instance: WebAssembly.Instance, memory: WebAssembly.Memory | null): void {
+  attach(instance: WebAssembly.Instance, memory: WebAssembly.Memory | null, metadata: Metadata | null): void {
     this.#instance = instance;
+    if (metadata?.stack?.kind === 'assemblyscript') this.#handover = new Handover();
     // What only the instrumenter has exported, for the window, is not for the embedder.
     this.#memory = memory === instance.exports[`${SECTION}.memory`] ? null : memory;
     for (const { name } of WebAssembly.Module.exports(this.module)) {
@@ -249,7 +253,8 @@ export class GuestRuntime implements FiberOwner, BackendHooks {
       fiber.configure(options);
     }
     if (mine) {
-      if (this.#backend.busy) void Promise.resolve().then(() => this.#begin(fiber));
+      if (this.#handover?.busy === true) this.#handover.defer(() => this.#begin(fiber));
+      else if (this.#backend.busy) void Promise.resolve().then(() => this.#begin(fiber));
       else this.#begin(fiber);
     }
     return fiber;
@@ -276,18 +281,26 @@ export class GuestRuntime implements FiberOwner, BackendHooks {
   arrive(waiter: Waiter, failed: boolean, value: unknown): void {
     const fiber = waiter.fiber;
     if (fiber === null) return;
-    if (!mustYield()) this.#deliver(fiber, failed, value);
-    else {
-      afterTurn(() => {
-        if (waiter.fiber === fiber) this.#deliver(fiber, failed, value);
-      });
+    const handover = this.#handover?.busy === true ? this.#handover : null;
+    if (handover === null && !mustYield()) {
+      this.#deliver(fiber, failed, value);
+      return;
     }
+    const later = (): void => {
+      if (waiter.fiber === fiber) this.#deliver(fiber, failed, value);
+    };
+    if (handover === null) afterTurn(later);
+    else handover.defer(later);
   }
 
   interrupt(fiber: RunnableFiber): void {
-    const run = (): void => {
+    const deliver = (): void => {
       const cancellation = fiber.takeCancellation();
       if (cancellation !== null) this.#deliver(fiber, true, cancellation);
+    };
+    const run = (): void => {
+      if (this.#handover?.busy === true) this.#handover.defer(deliver);
+      else deliver();
     };
     const { gate } = fiber;
     if (gate === null) queueMicrotask(run);
@@ -394,6 +407,7 @@ export class GuestRuntime implements FiberOwner, BackendHooks {
     const delivered = failed && fiber.delivered?.thrown === value ? fiber.delivered : null;
     const error = delivered !== null ? delivered.error : failed ? explain(value) : value;
     this.#unlink(fiber);
+    if (!failed && value !== undefined) this.#handover?.begin();
     fiber.settle(failed, error);
     if (failed && delivered === null && isAbrupt(error)) {
       this.#emit?.({ type: 'trap', fiber, error });

@@ -43,7 +43,7 @@ export async function instantiate<E = UntypedExports>(
   try {
     const instance = await instantiateModule(module, linked);
     const memory = findMemory(instance, linked);
-    guest.attach(instance, memory);
+    guest.attach(instance, memory, metadata);
     if (metadata !== null && memory !== null) {
       const callSync = (fn: GuestFunction, args: readonly unknown[]): unknown => guest.switching.callSync(fn, args);
       guest.switching.attach(controls({ metadata, exports: instance.exports, memory, options: checked, callSync }));

@@ -16,6 +16,7 @@ export const ASSEMBLYSCRIPT = [
     suspending: SUSPENDING_AS,
   },
   { name: 'strings-stub', source: 'as/strings.ts', flags: ['-O3', '--runtime', 'stub'], suspending: SUSPENDING_AS },
+  { name: 'results', source: 'as/results.ts', flags: ['-O3'], suspending: SUSPENDING_AS },
   { name: 'toplevel', source: 'as/toplevel.ts', flags: ['-O3'], suspending: SUSPENDING_AS },
   {
     name: 'toplevel-start',

@@ -2,6 +2,7 @@
 import { inspect } from '../instrument/index.ts';
 import type { InspectedImport, Inspection } from '../instrument/index.ts';
 import { ofFile, readInput } from './files.ts';
+import { writeStandardOutput } from './output.ts';
 import { bytes, styleFor } from './style.ts';
 import type { Style } from './style.ts';
 
@@ -13,7 +14,7 @@ export async function inspectCommand(file: string, flags: InspectFlags): Promise
   const wasm = await readInput(file);
   const inspection = ofFile(file, () => inspect(wasm));
   const text = flags.json ? JSON.stringify(inspection, null, 2) : describe(file, inspection, styleFor(process.stdout));
-  process.stdout.write(`${text}\n`);
+  await writeStandardOutput(`${text}\n`);
 }
 
 function describe(file: string, it: Inspection, style: Style): string {

@@ -9,6 +9,7 @@ import { inspectCommand } from './inspect.ts';
 import type { InspectFlags } from './inspect.ts';
 import { instrumentCommand } from './instrument.ts';
 import type { InstrumentFlags } from './instrument.ts';
+import { writeStandardOutput } from './output.ts';
 import { styleFor } from './style.ts';
 
 const LEVELS: Readonly<Record<string, InstrumentFlags['optimize']>> = {
@@ -32,12 +33,18 @@ function collect(value: string, before: readonly string[] = []): readonly string
   return [...before, value];
 }
 
+function named(value: string): string {
+  if (value === '') throw new InvalidArgumentError('It must not be empty.');
+  return value;
+}
+
 function version(): string {
   const file = new URL('../../../package.json', import.meta.url);
   return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
 }
 
-function program(): Command {
+/** @param print takes what belongs on standard output, such as help that was asked for */
+function program(print: (text: string) => void): Command {
   const root = new Command('wasm-fibers')
     .description('Lets synchronous WebAssembly modules wait for promises: many fibers in one instance.')
     .version(version(), '-V, --version', 'print the version')
@@ -45,6 +52,7 @@ function program(): Command {
     .helpCommand('help [command]', 'print the help of a command')
     .showHelpAfterError('(run it with --help to learn what it takes)')
     .exitOverride()
+    .configureOutput({ writeOut: print })
     .addHelpText(
       'after',
       `
@@ -68,8 +76,8 @@ function addInstrument(root: Command): void {
       'Rewrites a module so that the imports named may return promises. The result runs with `instantiate` of wasm-fibers, ' +
         'on every engine. Takes about 30 seconds per megabyte.',
     )
-    .argument('<input>', 'a core WebAssembly module; - is standard input')
-    .requiredOption('-o, --output <file>', 'where to write the result; - is standard output')
+    .argument('<input>', 'a core WebAssembly module; - is standard input', named)
+    .requiredOption('-o, --output <file>', 'where to write the result; - is standard output', named)
     .option(
       '--suspending <module.name>',
       "an import that may return a promise; repeatable, * is a wildcard, '*' means all",
@@ -94,8 +102,8 @@ function addInstrument(root: Command): void {
     )
     .option('--allocator <alloc,free>', "the guest's allocator: two functions, memory.grow or auto (default: auto)")
     .option('--fiber-global <global>', 'a mutable global of which each fiber has its own value; repeatable', collect)
-    .option('--input-source-map <file>', "the module's source map (also -ism)")
-    .option('--output-source-map <file>', 'where to write the source map of the result (also -osm)')
+    .option('--input-source-map <file>', "the module's source map (also -ism)", named)
+    .option('--output-source-map <file>', 'where to write the source map of the result (also -osm)', named)
     .option('--output-source-map-url <url>', 'its URL, to be written into the module (also -osu)')
     .option('-q, --quiet', 'no summary')
     .addHelpText(
@@ -123,7 +131,7 @@ function addInspect(root: Command): void {
     .description(
       'Prints what a module is: imports and exports with their types, memory, shadow stack, how it was instrumented.',
     )
-    .argument('<file>', 'a core WebAssembly module; - is standard input')
+    .argument('<file>', 'a core WebAssembly module; - is standard input', named)
     .option('--json', 'for programs')
     .addHelpText(
       'after',
@@ -148,14 +156,20 @@ async function main(): Promise<ExitCode> {
     process.stderr.write(`${style.red('wasm-fibers:')} ${message}\n`);
     return code;
   };
+  // Where standard error fails, nobody can be told; that must not change how the run ends.
+  process.stderr.on('error', () => {});
+  let printed = '';
+  const commands = program((text) => (printed += text));
   try {
-    await program().parseAsync([
-      ...process.argv.slice(0, 2),
-      ...process.argv.slice(2).map((argument) => SPELLINGS[argument] ?? argument),
-    ]);
+    await commands
+      .parseAsync([
+        ...process.argv.slice(0, 2),
+        ...process.argv.slice(2).map((argument) => SPELLINGS[argument] ?? argument),
+      ])
+      .finally(() => writeStandardOutput(printed));
     return 0;
   } catch (error) {
-    // Commander has printed what it had to say.
+    // Commander has said what there was to say.
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
     if (error instanceof CliError) return fail(error.exitCode, error.message);
     if (error instanceof FiberError) return fail(1, error.message);

@@ -62,6 +62,7 @@ export async function checkOutput(file: string): Promise<void> {
 
 /** Writes to standard output, and waits until it has been taken. A reader that leaves early has all that it wants. */
 export async function writeStandardOutput(contents: Uint8Array | string): Promise<void> {
+  if (contents.length === 0) return;
   try {
     await new Promise<void>((resolve, reject) => {
       // The error is also an event, which would end the process if nobody listened.

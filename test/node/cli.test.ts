@@ -196,6 +196,14 @@ describe('wasm-fibers instrument', () => {
       /also needs --output-source-map/,
     ],
     ['contradicting options', ['instrument', 'in.wasm', '-o', 'x.wasm', '-g', '--strip-debug'], /contradict/],
+    ['an output without a name', ['instrument', 'no.wasm', '-o', ''], /'--?o.*must not be empty/],
+    ['an input without a name', ['instrument', '', '-o', 'x.wasm'], /'input'.*must not be empty/],
+    ['a file to inspect without a name', ['inspect', ''], /'file'.*must not be empty/],
+    [
+      'a source map without a name',
+      ['instrument', 'no.wasm', '-o', 'x.wasm', '-ism', 'in.map', '-osm', ''],
+      /--output-source-map.*must not be empty/,
+    ],
     ['an unknown command', ['explode'], /unknown command 'explode'/],
   ])('usage: %s, exit code 2', async (_, args, message) => {
     const { code, stderr, stdout } = await cli(args);
@@ -332,6 +340,41 @@ describe('output that is no ordinary file', () => {
     const both = await cli(['instrument', 'in.wasm', '-o', '-', '-ism', 'm', '-osm', `n${longest}`, ...SUSPENDING]);
     expect(both).toMatchObject({ code: 1, stdout: '', stderr: expect.stringContaining('too long') });
     expect(await leftovers()).toEqual([]);
+  });
+});
+
+describe('standard output that fails', () => {
+  const COMMANDS = [
+    [['inspect', 'in.wasm']],
+    [['inspect', 'in.wasm', '--json']],
+    [['instrument', 'in.wasm', '-o', '-', '--suspending', 'env.sleep', '-q']],
+    [['--help']],
+    [['--version']],
+  ];
+
+  test.each(COMMANDS)('%j into a full device is a sentence, exit code 1', async (args) => {
+    expect(await cliInto(args, '/dev/full')).toMatchObject({
+      code: 1,
+      stderr: 'wasm-fibers: standard output: cannot be written: no space left on the device.\n',
+    });
+  });
+
+  test.each(COMMANDS)('%j for a reader that has gone ends quietly', async (args) => {
+    const outcome = await new Promise<Outcome>((resolve) => {
+      const child = spawn(process.execPath, [MAIN, ...args], { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] });
+      child.stdout.destroy();
+      let text = '';
+      child.stderr.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
+      child.on('close', (code) => resolve({ code: code ?? -1, stdout: '', stderr: text }));
+    });
+    expect(outcome).toEqual({ code: 0, stdout: '', stderr: '' });
+  });
+
+  test('a standard error that fails does not undo what was done', async () => {
+    const args = ['instrument', 'in.wasm', '-o', 'unsaid.wasm', '--suspending', 'env.sleep'];
+    expect((await cliInto(args, at('log'), '/dev/full')).code).toBe(0);
+    expect(WebAssembly.validate(await readFile(at('unsaid.wasm')))).toBe(true);
+    expect((await cliInto(['inspect', 'no.wasm'], at('log'), '/dev/full')).code).toBe(2);
   });
 });
 

@@ -13,7 +13,7 @@ import { Reader } from './binary/reader.ts';
 import type { FunctionType } from './binary/types.ts';
 import { findAllocator, findShadowStack, isAssemblyScript } from './guest.ts';
 import { settle } from './options.ts';
-import { instrumentedBy, matchSuspending, refuseFunctions, refuseModule } from './refuse.ts';
+import { hasNames, instrumentedBy, matchSuspending, refuseFunctions, refuseModule } from './refuse.ts';
 
 export interface InspectedImport {
   readonly module: string;
@@ -47,7 +47,7 @@ export interface Inspection {
   readonly exports: readonly InspectedExport[];
   /** Name of the start function. */
   readonly start: string | null;
-  /** Number of functions with a body, and whether they have names. */
+  /** Number of functions with a body, and whether any of them has a name by which options can mean it. */
   readonly functions: { readonly count: number; readonly named: boolean };
   /** Custom sections by name. */
   readonly customSections: readonly string[];
@@ -100,7 +100,7 @@ export function inspect(wasm: Uint8Array): Inspection {
       type: each.kind === 'function' ? (outline.types[outline.functionTypes[each.index] ?? -1] ?? null) : null,
     })),
     start: outline.start === null ? null : functionName(outline, outline.start),
-    functions: { count: outline.bodies.length, named: outline.names.functions.size > 0 },
+    functions: { count: outline.bodies.length, named: hasNames(outline) },
     customSections: outline.sections.filter((each) => each.id === 0).map((each) => each.name),
     features: [...(outline.features ?? [])],
     stack:

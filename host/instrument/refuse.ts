@@ -145,6 +145,11 @@ export function listImports(imports: readonly Import[]): string {
     .join('\n');
 }
 
+/** Do functions of the module's own have names, by which lists could mean them? Those of imports do not count. */
+export function hasNames(outline: Outline): boolean {
+  return [...outline.names.functions.keys()].some((index) => index >= outline.importedFunctions);
+}
+
 /**
  * The defined functions that a list of names and patterns means.
  *
@@ -169,8 +174,10 @@ export function matchFunctions(outline: Outline, patterns: readonly string[], op
     if (found.size > before) continue;
     if ([...found].some((index) => matches(names.get(index) ?? ''))) continue;
     const near = nearMatches(pattern, [...names.values(), ...exported.map((each) => each.name)]);
-    const why =
-      names.size === 0 ? ' This module has no name section, so only exports can be named: compile it with -g.' : '';
+    const lack = outline.sections.some((each) => each.id === 0 && each.name === 'name')
+      ? 'The name section of this module names none of its own functions'
+      : 'This module has no name section';
+    const why = hasNames(outline) ? '' : ` ${lack}, so only exports can be named: compile it with -g.`;
     const hint = near.length === 0 ? '' : ` Did you mean ${near.map((name) => `"${name}"`).join(' or ')}?`;
     throw new FiberError('NO_MATCH', `--${option} ${pattern} matches no function of this module.${hint}${why}`);
   }
@@ -230,6 +237,7 @@ export function refuseFunctions(
       names.length === 1 ? `The function ${names[0] ?? ''} has` : `The functions ${enumerate(names, 3)} have`;
     throw unsupported(`${subject} ${has}. ${remedy}`);
   };
+  const NO_TAIL_CALLS = 'Compile without tail calls: -mno-tail-call, -C target-feature=-tail-call, no musttail';
   const KEEP_OUT = 'If it never waits, leave it out with --remove.';
 
   refuse(
@@ -245,13 +253,18 @@ export function refuseFunctions(
   refuse(
     having((facts) => facts.tailCalls),
     'a tail call (return_call), and may be on the stack at a suspension, which Asyncify cannot instrument',
-    `Compile without tail calls: no -mtail-call, -C target-feature=-tail-call, no musttail. ${KEEP_OUT}`,
+    // Not --remove: the module would have to be watched for suspensions, which is refused below.
+    `${NO_TAIL_CALLS}.`,
   );
   if (asserts) {
+    const waiting = maySuspend(outline, analysis, suspending, false);
+    const inTheWay = analysis.functions.some(
+      (facts, offset) => facts.tailCalls && waiting.has(outline.importedFunctions + offset),
+    );
     refuse(
       having((facts) => facts.tailCalls, 'all'),
       'a tail call (return_call), which cannot be watched for suspensions',
-      'Compile without tail calls, or instrument without --only, --remove and --ignore-indirect.',
+      `${NO_TAIL_CALLS}${inTheWay ? '.' : '; or instrument without --only, --remove and --ignore-indirect.'}`,
     );
   }
   refuse(

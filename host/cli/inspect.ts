@@ -3,6 +3,7 @@ import { inspect } from '../instrument/index.ts';
 import type { InspectedImport, Inspection } from '../instrument/index.ts';
 import { ofFile, readInput } from './files.ts';
 import { writeStandardOutput } from './output.ts';
+import { neverWaits, relativeUrl, shellFile, shellWord } from './suggest.ts';
 import { bytes, styleFor } from './style.ts';
 import type { Style } from './style.ts';
 
@@ -20,10 +21,7 @@ export async function inspectCommand(file: string, flags: InspectFlags): Promise
 function describe(file: string, it: Inspection, style: Style): string {
   const rows: [label: string, value: string][] = [
     ['what it is', whatItIs(it)],
-    [
-      'size',
-      `${bytes(it.size)}, ${it.functions.count} functions${it.functions.named ? ' with names' : ', no name section'}`,
-    ],
+    ['size', `${bytes(it.size)}, ${it.functions.count} functions${describeNames(it)}`],
   ];
   if (it.language !== null) rows.push(['language', it.language]);
   if (it.producers.length > 0) rows.push(['produced by', it.producers.join(', ')]);
@@ -46,7 +44,10 @@ function describe(file: string, it: Inspection, style: Style): string {
     rows.push(['source SHA-256', metadata.source]);
   }
   const width = Math.max(...rows.map(([label]) => label.length));
-  const lines = [style.bold(file), ...rows.map(([label, value]) => `  ${style.dim(label.padEnd(width))}  ${value}`)];
+  const lines = [
+    style.bold(file === '-' ? 'standard input' : file),
+    ...rows.map(([label, value]) => `  ${style.dim(label.padEnd(width))}  ${value}`),
+  ];
 
   lines.push('', style.bold(`imports (${it.imports.length})`));
   const nameWidth = widest(it.imports.map(nameOf));
@@ -64,6 +65,11 @@ function whatItIs(it: Inspection): string {
   if (it.kind === 'instrumented') return `a module instrumented by wasm-fibers (format ${it.metadata?.version ?? '?'})`;
   if (it.kind === 'asyncify') return 'a module instrumented with Asyncify by another tool (not by wasm-fibers)';
   return 'a core WebAssembly module, not instrumented';
+}
+
+function describeNames(it: Inspection): string {
+  if (it.functions.named) return ' with names';
+  return it.customSections.includes('name') ? ', names only of imports or of none' : ', no name section';
 }
 
 function describeMemory(it: Inspection): string {
@@ -101,16 +107,19 @@ function show(value: unknown): string {
 
 function next(file: string, it: Inspection): string[] {
   if (it.kind === 'instrumented') {
+    const url = relativeUrl(file === '-' ? 'out.wasm' : file);
     return [
-      `const guest = await instantiate(new URL('${file}', import.meta.url), { ... });   // import { instantiate } from 'wasm-fibers'`,
+      `const guest = await instantiate(new URL('${url}', import.meta.url), { ... });   // import { instantiate } from 'wasm-fibers'`,
     ];
   }
   if (it.refusal !== null) return it.refusal.split('\n').slice(0, 1);
   const functions = it.imports.filter((each) => each.kind === 'function');
-  const [first] = functions;
+  const first = functions.find((each) => !neverWaits(each)) ?? functions[0];
   if (first === undefined) return ['It imports no functions, so nothing in it can wait for the host.'];
+  const input = file === '-' ? 'in.wasm' : file;
+  const output = file === '-' ? 'out.wasm' : `${file.replace(/\.wasm$/, '')}.fibers.wasm`;
   return [
-    `wasm-fibers instrument ${file} -o ${file.replace(/\.wasm$/, '')}.fibers.wasm --suspending ${nameOf(first)}`,
+    `wasm-fibers instrument ${shellFile(input)} -o ${shellFile(output)} --suspending ${shellWord(nameOf(first))}`,
     `(--suspending once for each import that may return a promise; up to ${it.couldSuspend} of ${it.functions.count} functions would be instrumented)`,
   ];
 }

@@ -74,7 +74,7 @@ function addInstrument(root: Command): void {
     .summary('rewrite a module so that its calls can wait')
     .description(
       'Rewrites a module so that the imports named may return promises. The result runs with `instantiate` of wasm-fibers, ' +
-        'on every engine. Takes about 30 seconds per megabyte.',
+        'on every engine. Takes some 20 to 30 seconds per megabyte.',
     )
     .argument('<input>', 'a core WebAssembly module; - is standard input', named)
     .requiredOption('-o, --output <file>', 'where to write the result; - is standard output', named)

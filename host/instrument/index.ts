@@ -39,7 +39,7 @@ export interface InstrumentResult {
 
 /**
  * Instruments a module: afterwards every import named in `suspending` may return a promise, and the calls that wait for it
- * are fibers. Takes about 20 seconds per megabyte of code.
+ * are fibers. Takes some 20 to 30 seconds per megabyte.
  *
  * @param wasm a core module, not yet instrumented
  * @returns the module, and what was done

@@ -398,6 +398,67 @@ describe('wasm-fibers inspect', () => {
     expect(stdout).toMatch(/source SHA-256 +[0-9a-f]{64}/);
   });
 
+  test('quotes what a shell would take apart, and what a URL would', async () => {
+    const odd = "it's $(x).wasm";
+    await writeFile(at(odd), assemble(`(module (import "a b" "c$d" (func)) (memory 1) (func (export "f")))`));
+    const plain = await cli(['inspect', odd]);
+    expect(plain.stdout).toContain(
+      String.raw`wasm-fibers instrument 'it'\''s $(x).wasm' -o 'it'\''s $(x).fibers.wasm' --suspending 'a b.c$d'`,
+    );
+    // The proof: a shell that is given the line runs it.
+    const line = /^ *wasm-fibers (instrument .*)$/m.exec(plain.stdout)?.[1] ?? '';
+    execFileSync('sh', ['-c', `"$0" "$1" ${line} -q`, process.execPath, MAIN], { cwd: folder });
+    const made = await cli(['inspect', "it's $(x).fibers.wasm"]);
+    expect(made.stdout).toContain("new URL('it%27s%20%24(x).fibers.wasm', import.meta.url)");
+    await writeFile(at('-dash.wasm'), await readFile(at('in.wasm')));
+    expect((await cli(['inspect', './-dash.wasm'])).stdout).toContain(
+      'instrument ./-dash.wasm -o ./-dash.fibers.wasm ',
+    );
+    expect((await cli(['inspect', '--', '-dash.wasm'])).stdout).toContain('instrument ./-dash.wasm -o ./-dash.fibers');
+  });
+
+  test('of standard input suggests no file called -', async () => {
+    const plain = await cli(['inspect', '-'], { input: await readFile(at('in.wasm')) });
+    expect(plain.stdout).toMatch(/^standard input\n/);
+    expect(plain.stdout).toContain('wasm-fibers instrument in.wasm -o out.wasm --suspending env.sleep\n');
+    await cli(['instrument', 'in.wasm', '-o', 'piped.wasm', '--suspending', '*', '-q']);
+    const made = await cli(['inspect', '-'], { input: await readFile(at('piped.wasm')) });
+    expect(made.stdout).not.toContain("'-'");
+    expect(made.stdout).toContain("new URL('out.wasm', import.meta.url)");
+  });
+
+  test('suggests an import that could wait, if there is one', async () => {
+    const imports = (names: readonly string[]): Uint8Array =>
+      assemble(`(module ${names.map((name) => `(import "env" "${name}" (func))`).join('')} (memory 1 2))`);
+    await writeFile(at('as.wasm'), imports(['abort', 'seed', 'trace', 'proc_exit', 'console.log', 'httpGet', 'later']));
+    expect((await cli(['inspect', 'as.wasm'])).stdout).toContain('--suspending env.httpGet\n');
+    await writeFile(at('as.wasm'), imports(['abort', 'seed']));
+    expect((await cli(['inspect', 'as.wasm'])).stdout).toContain('--suspending env.abort\n');
+  });
+
+  test.each([
+    ['names of its own', '(func $own)', true, ' with names', 'with names'],
+    [
+      'names of imports only',
+      '(func)',
+      true,
+      'The name section of this module names',
+      'names only of imports or of none',
+    ],
+    ['no names', '(func)', false, 'This module has no name section', 'no name section'],
+  ])('says of %s what --remove says', async (_, own, names, refusal, description) => {
+    const wat = `(module (import "env" "sleep" (func $sleep)) (memory (export "memory") 1) ${own})`;
+    await writeFile(at('names.wasm'), assemble(wat, names));
+    const { stdout } = await cli(['inspect', 'names.wasm']);
+    expect(stdout).toContain(description);
+    const json = JSON.parse((await cli(['inspect', 'names.wasm', '--json'])).stdout) as Record<string, unknown>;
+    expect(json).toMatchObject({ functions: { count: 1, named: description === 'with names' } });
+    const args = ['--suspending', '*', '--remove', 'zzz*'];
+    const { stderr } = await cli(['instrument', 'names.wasm', '-o', 'x.wasm', ...args]);
+    if (description === 'with names') expect(stderr).not.toContain('name section');
+    else expect(stderr).toContain(refusal);
+  });
+
   test('--json is for programs', async () => {
     const { stdout } = await cli(['inspect', 'in.wasm', '--json']);
     expect(JSON.parse(stdout)).toMatchObject({ kind: 'plain', functions: { count: 2, named: true }, refusal: null });
@@ -422,6 +483,12 @@ describe('wasm-fibers', () => {
       expect(stdout).toContain('Examples:');
     },
   );
+
+  test('says how long it takes, in the same words as the reference', async () => {
+    const words = 'some 20 to 30 seconds per megabyte';
+    expect((await cli(['instrument', '--help'])).stdout.replace(/\s+/g, ' ')).toContain(words);
+    expect(await readFile(new URL('../../host/instrument/index.ts', import.meta.url), 'utf8')).toContain(words);
+  });
 
   test('--version is that of the package', async () => {
     const { version } = JSON.parse(await readFile(new URL('../../package.json', import.meta.url), 'utf8')) as {

@@ -3,7 +3,7 @@ import { currentTask } from '../backends/current.ts';
 import type { Fiber } from './api.ts';
 import type { RunnableFiber } from './fiber.ts';
 
-/** Every task of every backend is a fiber of this package (see GuestRuntime). */
+/** Every task of every backend is a fiber of this package (see scheduler.ts). */
 const current = (): RunnableFiber | null => currentTask as RunnableFiber | null;
 
 /**

@@ -5,10 +5,11 @@ import type { AsyncifyControls } from '../backends/asyncify.ts';
 import type { GuestFunction } from '../backends/backend.ts';
 import { asyncifyControls, findMemory, type GuestParts } from './attach.ts';
 import { explain } from './failures.ts';
-import { GuestRuntime } from './guest.ts';
+import { EmbeddedGuest } from './guest.ts';
 import { linkImports } from './linking.ts';
 import { readMetadata, SECTION } from './metadata.ts';
 import { checkOptions } from './options.ts';
+import { Scheduler } from './scheduler.ts';
 import { compile } from './source.ts';
 
 /**
@@ -37,26 +38,31 @@ export async function instantiate<E = UntypedExports>(
   checked.signal?.throwIfAborted();
   const module = await compile(source);
   const metadata = readMetadata(module);
-  const guest = new GuestRuntime(module, checked);
-  const linked = linkImports(module, imports, metadata, guest.switching);
-  if (metadata !== null) linked[SECTION] = guest.switching.linkControls();
+  const scheduler = new Scheduler(checked);
+  const { backend } = scheduler;
+  const linked = linkImports(module, imports, metadata, backend);
+  if (metadata !== null) linked[SECTION] = backend.linkControls();
   try {
     const instance = await instantiateModule(module, linked);
     const memory = findMemory(instance, linked);
-    guest.attach(instance, memory, metadata);
+    // The types of the exports are the caller's to know.
+    const guest = new EmbeddedGuest(scheduler, module, instance, memory) as unknown as Guest<E>;
+    scheduler.attach(guest as unknown as Guest, metadata?.stack?.kind === 'assemblyscript');
     if (metadata !== null && memory !== null) {
-      const callSync = (fn: GuestFunction, args: readonly unknown[]): unknown => guest.switching.callSync(fn, args);
-      guest.switching.attach(controls({ metadata, exports: instance.exports, memory, options: checked, callSync }));
+      const callSync = (fn: GuestFunction, args: readonly unknown[]): unknown => backend.callSync(fn, args);
+      backend.attach(controls({ metadata, exports: instance.exports, memory, options: checked, callSync }));
     }
     checked.signal?.throwIfAborted();
-    if (metadata?.start === true) await guest.runStart();
+    if (metadata?.start === true) {
+      const start = instance.exports[`${SECTION}.start`];
+      if (typeof start === 'function') await scheduler.call(start as GuestFunction, 'start', [], true);
+    }
+    return guest;
   } catch (error) {
     // Nobody will ever hold the guest: it lets go of the signal, and of what its start function has begun.
-    void guest.dispose();
+    void scheduler.dispose();
     throw explain(error);
   }
-  // The types of the exports are the caller's to know.
-  return guest as unknown as Guest<E>;
 }
 
 /** @throws FiberError `BAD_METADATA` if what the module exports for switching is not what the section says */

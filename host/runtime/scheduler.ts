@@ -1,0 +1,338 @@
+/**
+ * Starts, resumes and ends the fibers of one guest, and decides who may run.
+ *
+ * Invariants:
+ * - Guest code of a fiber begins and continues only when no frame of this guest is on the native stack; what cannot run
+ *   now runs in a microtask of its own, in the async context of whoever asked for it.
+ * - Every live fiber is in the list, and every way out of a fiber goes through `ended`.
+ */
+import { AsyncifyBackend } from '../backends/asyncify.ts';
+import type { BackendHooks, GuestFunction, Site, Task } from '../backends/backend.ts';
+import { currentBackend, currentTask } from '../backends/current.ts';
+import { ignore, isThenable } from '../backends/thenable.ts';
+import { FiberError } from '../errors.ts';
+import { guestFrames } from '../trace.ts';
+import type { FiberEvent, Guest, SpawnOptions } from './api.ts';
+import { tell } from './events.ts';
+import { explain, isAbrupt } from './failures.ts';
+import { afterTurn, mustYield } from './fairness.ts';
+import { FiberList } from './fiber-list.ts';
+import { type FiberOwner, RunnableFiber, type Waiter } from './fiber.ts';
+import { Handover } from './handover.ts';
+import type { CheckedOptions } from './options.ts';
+import { fiberOf, findCycle, markResult } from './promises.ts';
+import { subscribe, unsubscribe } from './signals.ts';
+import { SlowWatch } from './slow.ts';
+import { Turn, Turns } from './turns.ts';
+
+export class Scheduler implements FiberOwner, BackendHooks {
+  readonly backend: AsyncifyBackend;
+  readonly #options: CheckedOptions;
+  readonly #emit: ((event: FiberEvent) => void) | null;
+  readonly #slow: SlowWatch | null;
+  readonly #turns: Turns | null;
+  readonly #list = new FiberList();
+  #guest: Guest | null = null;
+  /** For guests whose results may be references that only the embedder holds. */
+  #handover: Handover | null = null;
+  #nextId = 1;
+  /** Why no fiber may run any more. */
+  #closed: FiberError | null = null;
+  #poison: FiberError | null = null;
+  #whenEmpty: (() => void) | null = null;
+  #disposing: Promise<void> | null = null;
+  readonly #onAbort = (): void => void this.dispose();
+
+  constructor(options: CheckedOptions) {
+    this.#options = options;
+    this.backend = new AsyncifyBackend(this);
+    this.#turns = options.exclusive ? new Turns() : null;
+    const { onEvent } = options;
+    this.#emit = onEvent === undefined ? null : (event) => tell(onEvent, event);
+    this.#slow = this.#emit === null ? null : new SlowWatch(options.slowAfter, () => this.#list.first, this.#emit);
+  }
+
+  /** The guest exists. `managed`: its results may be references to memory that it collects. */
+  attach(guest: Guest, managed: boolean): void {
+    this.#guest = guest;
+    if (managed) this.#handover = new Handover();
+    if (this.#options.signal !== undefined) subscribe(this.#options.signal, this.#onAbort);
+  }
+
+  get publicGuest(): Guest {
+    // `attach` runs before there is a fiber that could ask.
+    return this.#guest!;
+  }
+
+  /** The live fibers, oldest first. */
+  get fibers(): RunnableFiber[] {
+    return this.#list.toArray();
+  }
+
+  /** Cancels every fiber and refuses new ones; resolves when the last has ended. */
+  dispose(): Promise<void> {
+    return (this.#disposing ??= new Promise((resolve) => {
+      const disposed = new FiberError('DISPOSED', 'The guest was disposed of. Instantiate it again to call it.');
+      this.#closed ??= disposed;
+      this.#whenEmpty = resolve;
+      if (this.#options.signal !== undefined) unsubscribe(this.#options.signal, this.#onAbort);
+      for (const fiber of this.fibers) {
+        if (!fiber.cancel(disposed)) fiber.cancelAgain();
+      }
+      if (this.#list.size === 0) resolve();
+    }));
+  }
+
+  callSync(fn: GuestFunction, args: readonly unknown[]): unknown {
+    if (this.#closed !== null) throw this.#closed;
+    try {
+      return this.backend.callSync(fn, args);
+    } catch (error) {
+      const failure = explain(error);
+      if (this.#options.onTrap === 'poison' && isAbrupt(failure)) {
+        this.#poisonWith(failure, "a sync call trapped in it, and onTrap is 'poison'");
+      }
+      throw failure;
+    }
+  }
+
+  canSuspend(): boolean {
+    // In a sync call of another guest the fiber is still this one's, but the wait would not be.
+    return this.#closed === null && currentBackend === this.backend && this.backend.canSuspend();
+  }
+
+  /** The same for whoever holds no handle: a promise that also rejects with what `launch` throws. */
+  call(fn: GuestFunction, name: string, args: readonly unknown[], main: boolean): Promise<unknown> {
+    try {
+      return this.launch(fn, name, args, main, null).result;
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  /** @throws FiberError `DISPOSED`, `GUEST_POISONED`, `MAX_FIBERS` */
+  launch(
+    fn: GuestFunction,
+    name: string,
+    args: readonly unknown[],
+    main: boolean,
+    options: SpawnOptions | null,
+  ): RunnableFiber {
+    if (this.#closed !== null) throw this.#closed;
+    if (this.#list.size >= this.#options.maxFibers) {
+      throw new FiberError(
+        'MAX_FIBERS',
+        `The guest has ${this.#list.size} live fibers, as many as maxFibers allows. Wait for some to end, or raise it.`,
+      );
+    }
+    const fiber = new RunnableFiber(this, this.#nextId++, name, fn, args, main, Date.now());
+    markResult(fiber);
+    this.#list.add(fiber);
+    this.#emit?.({ type: 'spawn', fiber });
+    let mine = true;
+    if (this.#turns !== null) {
+      const parent = options?.parent ?? currentTask;
+      const inherited = parent instanceof RunnableFiber && parent.owner === this ? parent.turn : null;
+      fiber.turn = inherited ?? new Turn();
+      // The reaction keeps the async context of whoever asks for the fiber now.
+      mine = this.#turns.enter(fiber.turn, () => {
+        let open = (): void => undefined;
+        void new Promise<void>((resolve) => (open = resolve)).then(() => this.#begin(fiber));
+        return open;
+      });
+    }
+    if (options !== null) {
+      let open: (run: () => void) => void = () => undefined;
+      void new Promise<() => void>((resolve) => (open = resolve)).then((run) => run());
+      fiber.gate = open;
+      fiber.configure(options);
+    }
+    if (mine) {
+      if (this.#handover?.busy === true) this.#handover.defer(() => this.#begin(fiber));
+      else if (this.backend.busy) void Promise.resolve().then(() => this.#begin(fiber));
+      else this.#begin(fiber);
+    }
+    return fiber;
+  }
+
+  #begin(fiber: RunnableFiber): void {
+    if (fiber.state !== 'created') return;
+    if (this.backend.busy) {
+      // Only where somebody runs microtasks from inside of guest code; another microtask would never end.
+      afterTurn(() => this.#begin(fiber));
+      return;
+    }
+    fiber.state = 'running';
+    try {
+      this.backend.start(fiber);
+    } catch (error) {
+      // There was no stack to run it on; no guest code has run.
+      this.ended(fiber, true, error);
+    }
+  }
+
+  // What fibers ask for (FiberOwner).
+
+  arrive(waiter: Waiter, failed: boolean, value: unknown): void {
+    const fiber = waiter.fiber;
+    if (fiber === null) return;
+    const handover = this.#handover?.busy === true ? this.#handover : null;
+    if (handover === null && !mustYield()) {
+      this.#deliver(fiber, failed, value);
+      return;
+    }
+    const later = (): void => {
+      if (waiter.fiber === fiber) this.#deliver(fiber, failed, value);
+    };
+    if (handover === null) afterTurn(later);
+    else handover.defer(later);
+  }
+
+  interrupt(fiber: RunnableFiber): void {
+    const deliver = (): void => {
+      const cancellation = fiber.takeCancellation();
+      if (cancellation !== null) this.#deliver(fiber, true, cancellation);
+    };
+    const run = (): void => {
+      if (this.#handover?.busy === true) this.#handover.defer(deliver);
+      else deliver();
+    };
+    const { gate } = fiber;
+    if (gate === null) queueMicrotask(run);
+    else {
+      // It opens once; a cancellation comes twice only when the guest is disposed of.
+      fiber.gate = null;
+      gate(run);
+    }
+  }
+
+  drop(fiber: RunnableFiber): void {
+    this.ended(fiber, true, fiber.cancellation);
+  }
+
+  frameBytes(fiber: RunnableFiber): number {
+    return this.backend.bytesHeld(fiber);
+  }
+
+  isQueued(fiber: RunnableFiber): boolean {
+    return fiber.state === 'created' && fiber.turn !== null && this.#turns?.current !== fiber.turn;
+  }
+
+  turnHolders(): RunnableFiber[] {
+    return this.fibers.filter((fiber) => fiber.turn === this.#turns?.current);
+  }
+
+  #deliver(fiber: RunnableFiber, failed: boolean, value: unknown): void {
+    if (fiber.state !== 'suspended') return;
+    if (this.backend.busy) {
+      afterTurn(() => this.#deliver(fiber, failed, value));
+      return;
+    }
+    fiber.failed = failed;
+    fiber.value = value;
+    fiber.state = 'running';
+    this.#emit?.({ type: 'resume', fiber, import: fiber.site?.name });
+    this.backend.resume(fiber);
+  }
+
+  // What the backend tells (BackendHooks). It knows tasks only; every task of this guest is a fiber made above.
+
+  wait(task: Task, site: Site, promise: PromiseLike<unknown>): void {
+    const fiber = task as RunnableFiber;
+    const cancellation = fiber.takeCancellation();
+    if (cancellation !== null) throw cancellation;
+    if (this.#closed !== null) throw this.#closed;
+    const target = fiberOf(promise);
+    if (target !== null) {
+      const cycle = findCycle(fiber, target);
+      if (cycle !== null) {
+        const names = [...cycle, fiber].map((each) => each.label).join(' waits for ');
+        throw new FiberError(
+          'DEADLOCK',
+          `${site.name} would wait for ever: ${names}. Do not return the result of a fiber that needs this one to go on.`,
+        );
+      }
+    }
+    fiber.waitsFor = target;
+    fiber.site = site;
+    if (this.#options.debug) fiber.stack = guestFrames(new Error('').stack);
+    fiber.listen(promise);
+  }
+
+  unwait(task: Task): void {
+    const fiber = task as RunnableFiber;
+    fiber.abandonWait();
+    fiber.site = fiber.waitsFor = fiber.stack = null;
+  }
+
+  suspended(task: Task): void {
+    const fiber = task as RunnableFiber;
+    fiber.state = 'suspended';
+    if (this.#emit === null) return;
+    this.#slow?.begin(fiber);
+    this.#emit({ type: 'suspend', fiber, import: fiber.site?.name });
+  }
+
+  arrived(task: Task): unknown {
+    const fiber = task as RunnableFiber;
+    const { failed, value } = fiber;
+    fiber.site = fiber.waitsFor = fiber.stack = null;
+    fiber.value = undefined;
+    if (!failed) return value;
+    const replacement = this.#options.onReject?.(value, this.publicGuest);
+    const thrown = replacement === undefined ? value : replacement;
+    fiber.delivered = { thrown, error: value };
+    if (
+      replacement === undefined ||
+      (typeof WebAssembly.Exception === 'function' && replacement instanceof WebAssembly.Exception)
+    ) {
+      throw thrown;
+    }
+    if (!isThenable(replacement)) return replacement;
+    ignore(replacement);
+    throw new FiberError(
+      'INVALID_OPTION',
+      'onReject returned a promise; it must return a value, an exception or nothing, at once.',
+    );
+  }
+
+  ended(task: Task, failed: boolean, value: unknown): void {
+    const fiber = task as RunnableFiber;
+    // What came from outside and only passed through is not the guest's own failure, whatever it looks like.
+    const delivered = failed && fiber.delivered?.thrown === value ? fiber.delivered : null;
+    const error = delivered !== null ? delivered.error : failed ? explain(value) : value;
+    this.#list.remove(fiber);
+    if (!failed && value !== undefined) this.#handover?.begin();
+    fiber.settle(failed, error);
+    if (failed && delivered === null && isAbrupt(error)) {
+      this.#emit?.({ type: 'trap', fiber, error });
+      if (this.#options.onTrap === 'poison') {
+        this.#poisonWith(error, `the fiber ${fiber.label} trapped in it, and onTrap is 'poison'`);
+      }
+    }
+    this.#emit?.(failed ? { type: 'end', fiber, error } : { type: 'end', fiber });
+    if (fiber.turn !== null) this.#turns?.leave(fiber.turn);
+    if (this.#list.size === 0) this.#whenEmpty?.();
+  }
+
+  broken(cause: unknown): void {
+    this.#poisonWith(cause, 'its code for switching between fibers failed');
+  }
+
+  /** Ends every other fiber without running it, and refuses all that comes. */
+  #poisonWith(cause: unknown, why: string): void {
+    if (this.#poison !== null) return;
+    const poison = new FiberError(
+      'GUEST_POISONED',
+      `The guest cannot be used any more: ${why}. Instantiate it again.`,
+      { cause },
+    );
+    this.#poison = this.#closed = poison;
+    for (const fiber of this.fibers) {
+      if (fiber.state === 'running') continue;
+      this.backend.abandon(fiber);
+      this.ended(fiber, true, poison);
+      this.#emit?.({ type: 'poison', fiber, error: poison });
+    }
+  }
+}

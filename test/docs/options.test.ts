@@ -13,6 +13,7 @@ const OTHERS: ReadonlySet<string> = new Set([
   '--export', // wasm-ld
   '-sASYNCIFY', // emcc
   '--asyncify', // wasm-opt
+  '--exportRuntime', // asc
   '--runtime', // asc
   '--stackSize', // asc
   '--stack-size', // node

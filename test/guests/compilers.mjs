@@ -13,6 +13,18 @@ const exec = promisify(execFile);
 const GUEST_PART = 'assembly/fibers.ts';
 const CLANG = ['--target=wasm32-wasi', '-O2'];
 
+/**
+ * Without what npm puts in front: clang runs a wasm-opt that it finds in the path, Binaryen's in this case, which drops the
+ * names and inlines what guests are there to show.
+ */
+const CLANG_ENV = {
+  ...process.env,
+  PATH: (process.env.PATH ?? '')
+    .split(path.delimiter)
+    .filter((folder) => !folder.includes('node_modules'))
+    .join(path.delimiter),
+};
+
 export const CLANG_REMEDY = 'install clang lld wasi-libc libclang-rt-dev-wasm32';
 
 /** The files that decide what the guest becomes. */
@@ -51,7 +63,7 @@ export async function compileC({ source, library, files, flags }, target, folder
   const args = [...CLANG, ...flags, '-o', target, `test/guests/${source}`];
   if (library !== undefined) args.push(`-I${folder}`, ...parts.map((file) => path.join(folder, file)));
   try {
-    await exec('clang', args, { cwd: ROOT, maxBuffer: 1 << 24 });
+    await exec('clang', args, { cwd: ROOT, maxBuffer: 1 << 24, env: CLANG_ENV });
   } catch (error) {
     throw new Error(`clang could not compile ${source}:\n${error.stderr ?? error}`, { cause: error });
   }
@@ -63,7 +75,7 @@ export async function hasClang() {
   try {
     const source = path.join(folder, 'try.c');
     writeFileSync(source, '#include <stdlib.h>\nint main(int n, char **v) { return malloc(n) == *v; }\n');
-    await exec('clang', [...CLANG, '-o', path.join(folder, 'try.wasm'), source]);
+    await exec('clang', [...CLANG, '-o', path.join(folder, 'try.wasm'), source], { env: CLANG_ENV });
     return true;
   } catch {
     return false;

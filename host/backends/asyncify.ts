@@ -32,10 +32,21 @@
  * another one, the frames were damaged (`CORRUPT_FRAMES`).
  */
 import { FiberError } from '../errors.ts';
-import { guestFrames, isStackOverflow, RECURSE_LESS } from '../trace.ts';
+import { isStackOverflow } from '../trace.ts';
 import type { Backend, BackendHooks, GuestFunction, HostFunction, ShadowStack, Site, Task } from './backend.ts';
 import { currentBackend, currentTask, setCurrent } from './current.ts';
 import { UnwoundStack } from './frames.ts';
+import {
+  explainInterruption,
+  misplaced,
+  notACall,
+  notSuspending,
+  notUnwound,
+  obstacle,
+  ON_REJECT,
+  SYNC,
+  tooDeep,
+} from './refusals.ts';
 import { ignore, isThenable } from './thenable.ts';
 import {
   generatorOf,
@@ -49,12 +60,6 @@ import type { Window } from './window.ts';
 
 const State = { NORMAL: 0, UNWINDING: 1, REWINDING: 2 } as const;
 type State = (typeof State)[keyof typeof State];
-
-/** Stands for a `sync` call where a host function is asked for. */
-const SYNC: Site = { name: 'guest.sync', suspending: false, arity: -1, placeholder: undefined };
-
-/** The same for `onReject`. */
-const ON_REJECT: Site = { ...SYNC, name: 'onReject' };
 
 /** What Asyncify and our instrumenter add to a module. */
 export interface AsyncifyControls {
@@ -251,7 +256,7 @@ export class AsyncifyBackend implements Backend {
     this.#at.task = null;
     this.#ignoreRefused();
     if (interrupted === State.NORMAL) this.#hooks.ended(task, failed, value);
-    else this.#hooks.ended(task, true, explainInterruption(interrupted, task, failed, value));
+    else this.#hooks.ended(task, true, explainInterruption(interrupted === State.UNWINDING, task, failed, value));
     if (damage !== null) this.#hooks.broken(damage.cause);
   }
 
@@ -533,106 +538,7 @@ function unwound(task: Task | null): UnwoundStack {
   throw new FiberError('CORRUPT_FRAMES', 'The guest is switching without a fiber.');
 }
 
-function notACall(site: Site): FiberError {
-  return new FiberError(
-    'INVALID_OPTION',
-    `${site.name} is reentrant and yielded something else than a call: write yield call(fn, ...args); to wait for a promise, return it.`,
-  );
-}
-
 /** An import that is called while another host function is on the stack: it cannot wait, whatever its module says. */
 function behindAnother(site: Site): Site {
   return { ...site, suspending: false };
-}
-
-function notUnwound(site: Site, task: Task | null): FiberError {
-  return new FiberError(
-    'UNINSTRUMENTED_FRAME',
-    `The guest called ${site.name} while it should have unwound for ${task?.site?.name ?? 'another import'}: a function between them was left out of the instrumentation (--only, --remove, --ignore-indirect), or a trampoline calls the guest after its call has unwound.`,
-  );
-}
-
-const DAMAGED =
-  'its frames were damaged, or a host function around it behaves differently when executed again (see reentrant).';
-
-function misplaced(site: Site): FiberError {
-  return new FiberError('CORRUPT_FRAMES', `A resumed fiber reached ${site.name}, not where it had waited: ${DAMAGED}`);
-}
-
-function notSuspending(site: Site, promise: PromiseLike<unknown>, instrumented: boolean): FiberError {
-  ignore(promise);
-  return instrumented
-    ? new FiberError(
-        'NOT_SUSPENDING',
-        `${site.name} returned a promise, but was not named when the module was instrumented. Do that again and add --suspending ${site.name}.`,
-        { promise },
-      )
-    : notInstrumented(site, promise);
-}
-
-function notInstrumented(site: Site, promise: PromiseLike<unknown>): FiberError {
-  return new FiberError(
-    'NOT_INSTRUMENTED',
-    `${site.name} returned a promise, but the module was not instrumented. Run: wasm-fibers instrument app.wasm -o app.fibers.wasm --suspending ${site.name}`,
-    { promise },
-  );
-}
-
-/** Why this import cannot wait here. */
-function obstacle(site: Site, promise: PromiseLike<unknown>, task: Task | null, between: Site | null): FiberError {
-  ignore(promise);
-  if (between === SYNC) {
-    return new FiberError(
-      'SUSPEND_IN_SYNC_CALL',
-      `${site.name} returned a promise (error.promise) inside a guest.sync call, which cannot wait. Call guest.exports instead.`,
-      { promise },
-    );
-  }
-  if (task === null) {
-    return new FiberError(
-      'NO_FIBER',
-      `${site.name} returned a promise, but the guest was not called as a fiber. Call it through guest.exports, guest.spawn or guest.wrap(fn).`,
-      { promise },
-    );
-  }
-  if (between !== null) {
-    return new FiberError(
-      'HOST_FRAME',
-      `${site.name} returned a promise, but the host function ${between.name} stands between it and the fiber's beginning. Write that with reentrant(function* (call, ...) { ... }) and list it as suspending, or let it call guest.exports and return the promise.`,
-      { promise },
-    );
-  }
-  return new FiberError(
-    'SUSPEND_IN_CATCH',
-    `${site.name} returned a promise inside a catch body of the guest (such as a C++ destructor), where Asyncify cannot unwind. Wait before or after it.`,
-    { promise },
-  );
-}
-
-function tooDeep(where: string, cause: Error): FiberError {
-  return new FiberError(
-    'DEPTH_LIMIT',
-    `The guest was too deep in calls to wait at ${where}: the engine's stack ended. ${RECURSE_LESS}`,
-    { cause },
-  );
-}
-
-/** An entry ended in the middle of switching: says what that means. */
-function explainInterruption(state: State, task: Task, failed: boolean, error: unknown): unknown {
-  const where = task.site?.name ?? 'an import';
-  if (failed && isStackOverflow(error)) return tooDeep(where, error);
-  if (failed && error instanceof WebAssembly.RuntimeError && state === State.UNWINDING) {
-    const frames = guestFrames(error.stack);
-    return new FiberError(
-      'UNINSTRUMENTED_FRAME',
-      `The guest waited at ${where} through a function that was left out of the instrumentation: ${frames[0] ?? 'unknown'}${frames.length > 1 ? ` (called by ${frames.slice(1, 6).join(', ')})` : ''}. Take it off the list that leaves it out, or add it with --add.`,
-      { cause: error },
-    );
-  }
-  if (failed && !(error instanceof WebAssembly.RuntimeError)) return error;
-  return new FiberError(
-    'CORRUPT_FRAMES',
-    `A resumed fiber ended without reaching ${where}, where it had waited: ${DAMAGED}`,
-    failed ? { cause: error } : {},
-  );
 }

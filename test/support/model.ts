@@ -73,6 +73,8 @@ export class ModelFiber {
   readonly body: Generator<void, number, number>;
   state: 'created' | 'running' | 'suspended' | 'done' = 'created';
   waitingOn: string | ModelFiber | null = null;
+  /** The error that it was given last at a wait: the trap of another fiber, passing through, is not its own. */
+  delivered: ModelError | null = null;
   /** The import is `gate`: only a command ends this wait. */
   atGate = false;
   /** Counts waits, so that what comes late is recognised. */
@@ -184,7 +186,9 @@ export class World {
       fiber.waitingOn = null;
       fiber.atGate = false;
       for (const argument of fiber.repeated) this.trace(fiber, fiber.guest, `invoke_ii ${argument} false`);
-      return 'value' in outcome ? fiber.body.next(outcome.value) : fiber.body.throw(new ModelError(outcome.error));
+      if ('value' in outcome) return fiber.body.next(outcome.value);
+      fiber.delivered = new ModelError(outcome.error);
+      return fiber.body.throw(fiber.delivered);
     });
   }
 
@@ -193,21 +197,23 @@ export class World {
     fiber.state = 'running';
     fiber.guest.running = this.current = fiber;
     let outcome: Outcome | null = null;
+    let trapped = false;
     try {
       const { done, value } = step();
       if (done === true) outcome = { value };
     } catch (error) {
       if (!(error instanceof ModelError)) throw error;
       outcome = { error: error.message };
+      trapped = error.message === 'trap' && error !== fiber.delivered;
     } finally {
       this.current = outer;
       fiber.guest.running = null;
     }
     if (outcome === null) fiber.state = 'suspended';
-    else this.#end(fiber, outcome);
+    else this.#end(fiber, outcome, trapped);
   }
 
-  #end(fiber: ModelFiber, outcome: Outcome): void {
+  #end(fiber: ModelFiber, outcome: Outcome, trapped = false): void {
     const { guest } = fiber;
     fiber.state = 'done';
     fiber.wait++;
@@ -216,7 +222,7 @@ export class World {
     guest.live = guest.live.filter((each) => each !== fiber);
     for (const each of this.subscribers) each.splice(0, each.length, ...each.filter((other) => other !== fiber));
     fiber.result.settle(fiber.outcome);
-    if ('error' in outcome && outcome.error === 'trap') this.poison(guest);
+    if (trapped) this.poison(guest);
     if (fiber.turn !== null) this.#leave(guest, fiber.turn);
   }
 

@@ -148,27 +148,36 @@ export class Scheduler implements FiberOwner, BackendHooks {
       fiber.configure(options);
     }
     if (mine) {
-      if (this.#handover?.busy === true) this.#handover.defer(() => this.#begin(fiber));
-      else if (this.backend.busy) void Promise.resolve().then(() => this.#begin(fiber));
+      // A nested call waits for its caller's stack to empty, which takes no turn of the event loop.
+      if (this.backend.busy) void Promise.resolve().then(() => this.#begin(fiber));
       else this.#begin(fiber);
     }
     return fiber;
   }
 
+  /** Does what runs guest code: now, or as soon as nothing forbids it, in the async context of this call. */
+  #enter(run: () => void): void {
+    if (this.#handover?.busy === true) this.#handover.defer(() => this.#enterIdle(run));
+    else this.#enterIdle(run);
+  }
+
+  #enterIdle(run: () => void): void {
+    // Only where somebody runs microtasks from inside of guest code; waiting for another microtask would never end.
+    if (this.backend.busy) afterTurn(() => this.#enter(run));
+    else run();
+  }
+
   #begin(fiber: RunnableFiber): void {
-    if (fiber.state !== 'created') return;
-    if (this.backend.busy) {
-      // Only where somebody runs microtasks from inside of guest code; another microtask would never end.
-      afterTurn(() => this.#begin(fiber));
-      return;
-    }
-    fiber.state = 'running';
-    try {
-      this.backend.start(fiber);
-    } catch (error) {
-      // There was no stack to run it on; no guest code has run.
-      this.ended(fiber, true, error);
-    }
+    this.#enter(() => {
+      if (fiber.state !== 'created') return;
+      fiber.state = 'running';
+      try {
+        this.backend.start(fiber);
+      } catch (error) {
+        // There was no stack to run it on; no guest code has run.
+        this.ended(fiber, true, error);
+      }
+    });
   }
 
   // What fibers ask for (FiberOwner).
@@ -176,33 +185,25 @@ export class Scheduler implements FiberOwner, BackendHooks {
   arrive(waiter: Waiter, failed: boolean, value: unknown): void {
     const fiber = waiter.fiber;
     if (fiber === null) return;
-    const handover = this.#handover?.busy === true ? this.#handover : null;
-    if (handover === null && !mustYield()) {
-      this.#deliver(fiber, failed, value);
-      return;
-    }
-    const later = (): void => {
-      if (waiter.fiber === fiber) this.#deliver(fiber, failed, value);
+    const resume = (): void => {
+      // The wait may have been ended by somebody else meanwhile.
+      if (waiter.fiber === fiber) this.#resume(fiber, failed, value);
     };
-    if (handover === null) afterTurn(later);
-    else handover.defer(later);
+    if (mustYield()) afterTurn(() => this.#enter(resume));
+    else this.#enter(resume);
   }
 
   interrupt(fiber: RunnableFiber): void {
-    const deliver = (): void => {
-      const cancellation = fiber.takeCancellation();
-      if (cancellation !== null) this.#deliver(fiber, true, cancellation);
-    };
-    const run = (): void => {
-      if (this.#handover?.busy === true) this.#handover.defer(deliver);
-      else deliver();
+    const resume = (): void => {
+      const cancellation = fiber.state === 'suspended' ? fiber.takeCancellation() : null;
+      if (cancellation !== null) this.#resume(fiber, true, cancellation);
     };
     const { gate } = fiber;
-    if (gate === null) queueMicrotask(run);
+    if (gate === null) queueMicrotask(() => this.#enter(resume));
     else {
       // It opens once; a cancellation comes twice only when the guest is disposed of.
       fiber.gate = null;
-      gate(run);
+      gate(() => this.#enter(resume));
     }
   }
 
@@ -222,12 +223,7 @@ export class Scheduler implements FiberOwner, BackendHooks {
     return this.fibers.filter((fiber) => fiber.turn === this.#turns?.current);
   }
 
-  #deliver(fiber: RunnableFiber, failed: boolean, value: unknown): void {
-    if (fiber.state !== 'suspended') return;
-    if (this.backend.busy) {
-      afterTurn(() => this.#deliver(fiber, failed, value));
-      return;
-    }
+  #resume(fiber: RunnableFiber, failed: boolean, value: unknown): void {
     fiber.failed = failed;
     fiber.value = value;
     fiber.state = 'running';

@@ -1,7 +1,7 @@
 // Results of AssemblyScript guests are references that only the host holds: nothing of the guest may run, and so nothing
 // may be collected, until the code that awaits them has read them.
 import { describe, expect, test } from 'vitest';
-import { type Guest, instantiate } from 'wasm-fibers';
+import { type Guest, type GuestOptions, instantiate } from 'wasm-fibers';
 import { failure, turn, watch } from '../support/core.ts';
 import { loadGuest } from '../support/guest.ts';
 
@@ -10,11 +10,11 @@ interface Results {
   churn(n: number): number;
 }
 
-async function open(wait: (n: number) => unknown): Promise<Guest<Results>> {
+async function open(wait: (n: number) => unknown, options: GuestOptions = {}): Promise<Guest<Results>> {
   const abort = (): never => {
     throw new Error('the guest aborted');
   };
-  return watch(await instantiate<Results>(loadGuest('results.fibers'), { env: { wait_i32: wait, abort } }));
+  return watch(await instantiate<Results>(loadGuest('results.fibers'), { env: { wait_i32: wait, abort } }, options));
 }
 
 /** Reads an AssemblyScript string: its size in bytes stands before it. */
@@ -52,6 +52,26 @@ describe('a string that a fiber returns', () => {
       expect(await Promise.all(all)).toEqual(all.map((_, i) => `value-${i}`));
       while (guest.fibers.length > 0) await turn();
     }
+  });
+
+  test('in an exclusive guest, where the end of one fiber starts the next', async () => {
+    const guest = await open((n) => n, { exclusive: true });
+    const all = Array.from({ length: 300 }, async (_, i) => {
+      const at = await guest.exports.label(i);
+      return read(guest, at);
+    });
+    const litter = Array.from({ length: 300 }, () => guest.exports.churn(200));
+    expect(await Promise.all(all)).toEqual(all.map((_, i) => `value-${i}`));
+    await Promise.all(litter);
+    // With waits, so that the turns are queued when a result is on its way.
+    const waiting = await open((n) => turn().then(() => n), { exclusive: true });
+    const pairs = Array.from({ length: 30 }, async (_, i) => {
+      const call = async (): Promise<number> => waiting.exports.label(i);
+      const text = call().then((at) => read(waiting, at));
+      void waiting.exports.churn(20_000);
+      return text;
+    });
+    expect(await Promise.all(pairs)).toEqual(pairs.map((_, i) => `value-${i}`));
   });
 
   test('when fibers end without having waited, one after the other in one go', async () => {

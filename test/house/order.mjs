@@ -10,6 +10,7 @@ const ORDER = [
   ['backends/'],
   ['runtime/'],
   ['index.ts'],
+  ['source-maps/'],
   ['instrument/'],
   ['assemblyscript/'],
   ['wasi/'],
@@ -19,11 +20,15 @@ const ORDER = [
 
 /** Packages that only the named folder of host/ may load. Types (`import type`) cost nothing and may go anywhere. */
 const PACKAGES = {
+  '@jridgewell/trace-mapping': 'source-maps/',
   binaryen: 'instrument/',
   assemblyscript: 'assemblyscript/',
   '@wasmer/wasi': 'wasi/',
   commander: 'cli/',
 };
+
+/** What runs in Node alone: the command, and what runs inside of the AssemblyScript compiler. */
+const NODE_ONLY = ['cli/', 'assemblyscript/transform/'];
 
 const levelOf = (file) =>
   ORDER.findIndex((level) => level.some((entry) => (entry.endsWith('/') ? file.startsWith(entry) : file === entry)));
@@ -41,9 +46,9 @@ function violation(file, specifier, typeOnly) {
     return `host/${file} imports upward: host/${target} is the higher one. Move what both need down, or pass it in.`;
   }
   if (specifier.startsWith('node:')) {
-    return file.startsWith('cli/')
+    return NODE_ONLY.some((folder) => file.startsWith(folder))
       ? undefined
-      : `Only host/cli/ may import '${specifier}': everything else runs in browsers too.`;
+      : `Only ${NODE_ONLY.map((each) => `host/${each}`).join(' and ')} may import '${specifier}': everything else runs in browsers too.`;
   }
   const name = packageOf(specifier);
   if (name === 'wasm-fibers')

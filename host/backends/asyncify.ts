@@ -477,9 +477,9 @@ export class AsyncifyBackend implements Backend {
       this.#moved = false;
       controls.shadow.restore(task.pointer);
     }
-    if (!task.failed) return this.#hooks.arrived(task);
-    // `onReject` is the embedder's code, and a call back from there could not be passed.
-    this.#at.host = ON_REJECT;
+    if (!task.failed && site.conversion === null) return this.#hooks.arrived(task);
+    // The embedder's code runs (`onReject`, getters of a value to be converted), which a wait could not pass.
+    this.#at.host = task.failed ? ON_REJECT : site;
     try {
       return this.#hooks.arrived(task);
     } finally {

@@ -24,6 +24,16 @@ export interface Site {
   readonly arity: number;
   /** What the engine is given as its result while the stack unwinds: of the right type, never looked at. */
   readonly placeholder: unknown;
+  /** Makes what a promise brought into what the guest takes; null if it passes as it is. */
+  readonly conversion: ResultConversion | null;
+}
+
+/** How the end of a wait reaches a guest whose values are more than numbers. Runs on the guest's stack at the wait. */
+export interface ResultConversion {
+  /** What it throws is thrown in the guest. */
+  lower(value: unknown): unknown;
+  /** What the guest gets in place of an error; null if errors are thrown in it. */
+  readonly fail: ((error: unknown) => unknown) | null;
 }
 
 /** What a backend sees of a fiber. */

@@ -5,7 +5,13 @@ import type { Site, Task } from './backend.ts';
 import { ignore } from './thenable.ts';
 
 /** Stands for a `sync` call where a host function is asked for. */
-export const SYNC: Site = { name: 'guest.sync', suspending: false, arity: -1, placeholder: undefined };
+export const SYNC: Site = {
+  name: 'guest.sync',
+  suspending: false,
+  arity: -1,
+  placeholder: undefined,
+  conversion: null,
+};
 
 /** The same for `onReject`. */
 export const ON_REJECT: Site = { ...SYNC, name: 'onReject' };

@@ -11,7 +11,7 @@
  *
  * So no reference that only the host knows lives across a moment at which the guest could collect.
  */
-import type { GuestFunction, HostFunction } from '../backends/backend.ts';
+import type { GuestFunction, HostFunction, ResultConversion } from '../backends/backend.ts';
 import type { Fiber, Guest, Imports } from './api.ts';
 
 /** Conversions of an export. What they throw is how the call ends. */
@@ -20,14 +20,10 @@ export interface EntryConversion {
   lift(result: unknown): unknown;
 }
 
-/** Conversions of an import. */
-export interface SiteConversion {
+/** Conversions of an import: those of its result are for what a promise brought. */
+export interface SiteConversion extends ResultConversion {
   /** The host function as the guest calls it: arguments lifted, a plain result lowered; a promise passes as it is. */
   wrap(fn: HostFunction): HostFunction;
-  /** Lowers what a promise brought. What it throws is thrown in the guest at the wait. */
-  lower(value: unknown): unknown;
-  /** What the guest gets in place of an error that a promise brought; null if errors are thrown in the guest. */
-  readonly fail: ((error: unknown) => unknown) | null;
 }
 
 /** What a binding may do with the guest once it exists. */

@@ -15,6 +15,7 @@ import { FiberError } from '../errors.ts';
 import type { GuestFunction, Site, Task } from '../backends/backend.ts';
 import { ignore, listen } from '../backends/thenable.ts';
 import type { Fiber, FiberState, Guest, SpawnOptions } from './api.ts';
+import type { EntryConversion } from './binding.ts';
 import { subscribe, unsubscribe } from './signals.ts';
 import { NO_REGION } from './shadow-stack.ts';
 import type { Turn } from './turns.ts';
@@ -50,13 +51,25 @@ export class Waiter {
   }
 }
 
+/** What a fiber is a call of. */
+export interface Entry {
+  readonly name: string;
+  readonly fn: GuestFunction;
+  /** See `Task.onMainStack`. */
+  readonly main: boolean;
+  /** Null if arguments and result pass as they are. */
+  readonly conversion: EntryConversion | null;
+}
+
 export class RunnableFiber implements Task, Fiber {
   readonly owner: FiberOwner;
   readonly id: number;
   readonly name: string;
   readonly entry: GuestFunction;
-  readonly args: readonly unknown[];
+  /** The embedder's until the fiber begins, then the guest's. */
+  args: readonly unknown[];
   readonly onMainStack: boolean;
+  readonly conversion: EntryConversion | null;
   readonly result: Promise<unknown>;
   readonly created: number;
   state: FiberState = 'created';
@@ -104,21 +117,14 @@ export class RunnableFiber implements Task, Fiber {
     });
   }
 
-  constructor(
-    owner: FiberOwner,
-    id: number,
-    name: string,
-    entry: GuestFunction,
-    args: readonly unknown[],
-    onMainStack: boolean,
-    created: number,
-  ) {
+  constructor(owner: FiberOwner, id: number, name: string, entry: Entry, args: readonly unknown[], created: number) {
     this.owner = owner;
     this.id = id;
     this.name = name;
-    this.entry = entry;
+    this.entry = entry.fn;
     this.args = args;
-    this.onMainStack = onMainStack;
+    this.onMainStack = entry.main;
+    this.conversion = entry.conversion;
     this.created = created;
     this.result = new Promise((resolve, reject) => {
       this.#resolve = resolve;

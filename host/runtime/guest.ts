@@ -4,6 +4,8 @@ import { FiberError } from '../errors.ts';
 import type { Fiber, FiberInfo, SpawnOptions } from './api.ts';
 import { SECTION } from './metadata.ts';
 import { checkSpawnOptions } from './options.ts';
+import type { Binding } from './binding.ts';
+import type { Entry } from './fiber.ts';
 import type { Scheduler } from './scheduler.ts';
 
 /** Exports that expect the whole of the guest's own stack. */
@@ -21,7 +23,7 @@ export class EmbeddedGuest {
   readonly instance: WebAssembly.Instance;
   readonly #scheduler: Scheduler;
   readonly #memory: WebAssembly.Memory | null;
-  readonly #raw = new Map<string, GuestFunction>();
+  readonly #entries = new Map<string, Entry>();
   readonly #wrapped = new WeakMap<GuestFunction, AnyFunction>();
 
   constructor(
@@ -29,6 +31,7 @@ export class EmbeddedGuest {
     module: WebAssembly.Module,
     instance: WebAssembly.Instance,
     memory: WebAssembly.Memory | null,
+    binding: Binding | null,
   ) {
     this.#scheduler = scheduler;
     this.module = module;
@@ -42,11 +45,15 @@ export class EmbeddedGuest {
         this.exports[name] = value;
         continue;
       }
-      const fn = value as GuestFunction;
-      const main = MAIN_EXPORTS.includes(name);
-      this.#raw.set(name, fn);
-      this.exports[name] = (...args: unknown[]) => scheduler.call(fn, name, args, main);
-      this.sync[name] = (...args) => scheduler.callSync(fn, args);
+      const entry: Entry = {
+        name,
+        fn: value as GuestFunction,
+        main: MAIN_EXPORTS.includes(name),
+        conversion: binding?.entry(name) ?? null,
+      };
+      this.#entries.set(name, entry);
+      this.exports[name] = (...args: unknown[]) => scheduler.call(entry, args);
+      this.sync[name] = (...args) => scheduler.callSync(entry, args);
     }
     Object.freeze(this.exports);
     Object.freeze(this.sync);
@@ -67,18 +74,18 @@ export class EmbeddedGuest {
   }
 
   spawn(name: string, args: readonly unknown[] = [], options: SpawnOptions = {}): Fiber {
-    const fn = this.#raw.get(name);
-    if (fn === undefined) {
+    const entry = this.#entries.get(name);
+    if (entry === undefined) {
       throw new FiberError(
         'NO_SUCH_EXPORT',
-        `The guest exports no function ${name}. It has: ${[...this.#raw.keys()].join(', ') || 'none'}.`,
+        `The guest exports no function ${name}. It has: ${[...this.#entries.keys()].join(', ') || 'none'}.`,
       );
     }
     checkSpawnOptions(options);
     if (!Array.isArray(args)) {
       throw new FiberError('INVALID_OPTION', `The arguments of ${name} must be an array; they are ${String(args)}.`);
     }
-    return this.#scheduler.launch(fn, options.name ?? name, [...args], MAIN_EXPORTS.includes(name), options);
+    return this.#scheduler.launch(entry, [...args], options);
   }
 
   wrap(fn: AnyFunction): AnyFunction {
@@ -87,7 +94,8 @@ export class EmbeddedGuest {
     }
     let wrapped = this.#wrapped.get(fn);
     if (wrapped === undefined) {
-      wrapped = (...args) => this.#scheduler.call(fn, fn.name ? `function ${fn.name}` : 'function', args, false);
+      const entry: Entry = { name: fn.name ? `function ${fn.name}` : 'function', fn, main: false, conversion: null };
+      wrapped = (...args) => this.#scheduler.call(entry, args);
       this.#wrapped.set(fn, wrapped);
     }
     return wrapped;

@@ -4,6 +4,7 @@ import type { Guest, GuestOptions, Imports, Source, UntypedExports } from './api
 import type { AsyncifyControls } from '../backends/asyncify.ts';
 import type { GuestFunction } from '../backends/backend.ts';
 import { asyncifyControls, findMemory, type GuestParts } from './attach.ts';
+import type { Binding } from './binding.ts';
 import { explain } from './failures.ts';
 import { EmbeddedGuest } from './guest.ts';
 import { linkImports } from './linking.ts';
@@ -34,28 +35,52 @@ export async function instantiate<E = UntypedExports>(
   imports: Imports = {},
   options: GuestOptions = {},
 ): Promise<Guest<E>> {
+  return instantiateWith<E>(() => null, source, imports, options);
+}
+
+/**
+ * The same for a guest whose language has a binding.
+ *
+ * @param bind makes the binding of the module, or throws if it cannot be one of this language's
+ */
+export async function instantiateWith<E>(
+  bind: (module: WebAssembly.Module) => Binding | null,
+  source: Source | PromiseLike<Source>,
+  given: Imports,
+  options: GuestOptions,
+): Promise<Guest<E>> {
   const checked = checkOptions(options);
   checked.signal?.throwIfAborted();
   const module = await compile(source);
   const metadata = readMetadata(module);
+  const binding = bind(module);
   const scheduler = new Scheduler(checked);
   const { backend } = scheduler;
-  const linked = linkImports(module, imports, metadata, backend);
+  const imports = binding === null ? given : binding.imports(module, given);
+  const linked = linkImports(module, imports, metadata, backend, binding);
   if (metadata !== null) linked[SECTION] = backend.linkControls();
   try {
     const instance = await instantiateModule(module, linked);
     const memory = findMemory(instance, linked);
     // The types of the exports are the caller's to know.
-    const guest = new EmbeddedGuest(scheduler, module, instance, memory) as unknown as Guest<E>;
+    const guest = new EmbeddedGuest(scheduler, module, instance, memory, binding) as unknown as Guest<E>;
     scheduler.attach(guest as unknown as Guest, metadata?.stack?.kind === 'assemblyscript');
     if (metadata !== null && memory !== null) {
       const callSync = (fn: GuestFunction, args: readonly unknown[]): unknown => backend.callSync(fn, args);
       backend.attach(controls({ metadata, exports: instance.exports, memory, options: checked, callSync }));
     }
+    binding?.attach({
+      guest: guest as unknown as Guest,
+      memory,
+      spawn: (fn, name, args) => scheduler.launch({ name, fn, main: false, conversion: null }, args, null),
+      callSync: (fn, args) => scheduler.callSync({ name: fn.name, fn, main: false, conversion: null }, args),
+    });
     checked.signal?.throwIfAborted();
     if (metadata?.start === true) {
       const start = instance.exports[`${SECTION}.start`];
-      if (typeof start === 'function') await scheduler.call(start as GuestFunction, 'start', [], true);
+      if (typeof start === 'function') {
+        await scheduler.call({ name: 'start', fn: start as GuestFunction, main: true, conversion: null }, []);
+      }
     }
     return guest;
   } catch (error) {

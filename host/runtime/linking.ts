@@ -4,7 +4,9 @@
  */
 import { FiberError } from '../errors.ts';
 import type { Backend, HostFunction, Site } from '../backends/backend.ts';
+import { generatorOf, isRepeatable } from '../backends/trampolines.ts';
 import type { Imports } from './api.ts';
+import type { Binding } from './binding.ts';
 import { type ImportSignature, type Metadata, SECTION } from './metadata.ts';
 
 /** @throws FiberError `MISSING_IMPORTS` that names every one */
@@ -13,6 +15,7 @@ export function linkImports(
   imports: Imports,
   metadata: Metadata | null,
   backend: Backend,
+  binding: Binding | null,
 ): Record<string, Record<string, WebAssembly.ImportValue>> {
   const signatures = new Map<string, ImportSignature[]>();
   for (const each of metadata?.imports ?? []) {
@@ -34,14 +37,18 @@ export function linkImports(
       continue;
     }
     const target = (linked[from] ??= Object.create(null) as Record<string, WebAssembly.ImportValue>);
-    target[name] =
-      kind === 'function'
-        ? backend.link(
-            { name: path, ...shape(types) },
-            // Checked above.
-            value as HostFunction,
-          )
-        : (value as WebAssembly.ImportValue);
+    if (kind !== 'function') {
+      target[name] = value as WebAssembly.ImportValue;
+      continue;
+    }
+    // Checked above.
+    const fn = value as HostFunction;
+    // What stays in the middle of the stack deals in the guest's own values.
+    const conversion = generatorOf(fn) !== null || isRepeatable(fn, path) ? null : (binding?.site(from, name) ?? null);
+    target[name] = backend.link(
+      { name: path, ...shape(types), conversion },
+      conversion === null ? fn : conversion.wrap(fn),
+    );
   }
   if (missing.length > 0) {
     throw new FiberError(
@@ -69,7 +76,7 @@ function keyOf({ module, name }: { readonly module: string; readonly name: strin
 }
 
 /** What the backend has to know of an import. A module may import one name with several types, and gets one function. */
-function shape(types: readonly ImportSignature[]): Omit<Site, 'name'> {
+function shape(types: readonly ImportSignature[]): Omit<Site, 'name' | 'conversion'> {
   const [first] = types;
   const suspending = types.some((each) => each.suspending);
   if (first === undefined) return { suspending, arity: -1, placeholder: undefined };

@@ -7,17 +7,18 @@
  * - Every live fiber is in the list, and every way out of a fiber goes through `ended`.
  */
 import { AsyncifyBackend } from '../backends/asyncify.ts';
-import type { BackendHooks, GuestFunction, Site, Task } from '../backends/backend.ts';
+import type { BackendHooks, Site, Task } from '../backends/backend.ts';
 import { currentBackend, currentTask } from '../backends/current.ts';
 import { ignore, isThenable } from '../backends/thenable.ts';
 import { FiberError } from '../errors.ts';
 import { guestFrames } from '../trace.ts';
 import type { FiberEvent, Guest, SpawnOptions } from './api.ts';
+import type { EntryConversion } from './binding.ts';
 import { tell } from './events.ts';
 import { explain, isAbrupt } from './failures.ts';
 import { afterTurn, mustYield } from './fairness.ts';
 import { FiberList } from './fiber-list.ts';
-import { type FiberOwner, RunnableFiber, type Waiter } from './fiber.ts';
+import { type Entry, type FiberOwner, RunnableFiber, type Waiter } from './fiber.ts';
 import { Handover } from './handover.ts';
 import type { CheckedOptions } from './options.ts';
 import { fiberOf, findCycle, markResult } from './promises.ts';
@@ -36,6 +37,8 @@ export class Scheduler implements FiberOwner, BackendHooks {
   /** For guests whose results may be references that only the embedder holds. */
   #handover: Handover | null = null;
   #nextId = 1;
+  /** A fiber's arguments are being lowered: the embedder's getters run, and no guest code may but the allocator. */
+  #lowering = false;
   /** Why no fiber may run any more. */
   #closed: FiberError | null = null;
   #poison: FiberError | null = null;
@@ -83,10 +86,12 @@ export class Scheduler implements FiberOwner, BackendHooks {
     }));
   }
 
-  callSync(fn: GuestFunction, args: readonly unknown[]): unknown {
+  callSync({ fn, conversion }: Entry, args: readonly unknown[]): unknown {
     if (this.#closed !== null) throw this.#closed;
     try {
-      return this.backend.callSync(fn, args);
+      if (conversion === null) return this.backend.callSync(fn, args);
+      const converted = (): unknown => conversion.lift(fn(...(conversion.lower(args) as never[])));
+      return this.backend.callSync(converted, []);
     } catch (error) {
       const failure = explain(error);
       if (this.#options.onTrap === 'poison' && isAbrupt(failure)) {
@@ -102,22 +107,16 @@ export class Scheduler implements FiberOwner, BackendHooks {
   }
 
   /** The same for whoever holds no handle: a promise that also rejects with what `launch` throws. */
-  call(fn: GuestFunction, name: string, args: readonly unknown[], main: boolean): Promise<unknown> {
+  call(entry: Entry, args: readonly unknown[]): Promise<unknown> {
     try {
-      return this.launch(fn, name, args, main, null).result;
+      return this.launch(entry, args, null).result;
     } catch (error) {
       return Promise.reject(error);
     }
   }
 
   /** @throws FiberError `DISPOSED`, `GUEST_POISONED`, `MAX_FIBERS` */
-  launch(
-    fn: GuestFunction,
-    name: string,
-    args: readonly unknown[],
-    main: boolean,
-    options: SpawnOptions | null,
-  ): RunnableFiber {
+  launch(entry: Entry, args: readonly unknown[], options: SpawnOptions | null): RunnableFiber {
     if (this.#closed !== null) throw this.#closed;
     if (this.#list.size >= this.#options.maxFibers) {
       throw new FiberError(
@@ -125,7 +124,7 @@ export class Scheduler implements FiberOwner, BackendHooks {
         `The guest has ${this.#list.size} live fibers, as many as maxFibers allows. Wait for some to end, or raise it.`,
       );
     }
-    const fiber = new RunnableFiber(this, this.#nextId++, name, fn, args, main, Date.now());
+    const fiber = new RunnableFiber(this, this.#nextId++, options?.name ?? entry.name, entry, args, Date.now());
     markResult(fiber);
     this.#list.add(fiber);
     this.#emit?.({ type: 'spawn', fiber });
@@ -149,7 +148,7 @@ export class Scheduler implements FiberOwner, BackendHooks {
     }
     if (mine) {
       // A nested call waits for its caller's stack to empty, which takes no turn of the event loop.
-      if (this.backend.busy) void Promise.resolve().then(() => this.#begin(fiber));
+      if (this.#busy) void Promise.resolve().then(() => this.#begin(fiber));
       else this.#begin(fiber);
     }
     return fiber;
@@ -163,8 +162,12 @@ export class Scheduler implements FiberOwner, BackendHooks {
 
   #enterIdle(run: () => void): void {
     // Only where somebody runs microtasks from inside of guest code; waiting for another microtask would never end.
-    if (this.backend.busy) afterTurn(() => this.#enter(run));
+    if (this.#busy) afterTurn(() => this.#enter(run));
     else run();
+  }
+
+  get #busy(): boolean {
+    return this.backend.busy || this.#lowering;
   }
 
   #begin(fiber: RunnableFiber): void {
@@ -172,12 +175,22 @@ export class Scheduler implements FiberOwner, BackendHooks {
       if (fiber.state !== 'created') return;
       fiber.state = 'running';
       try {
+        if (fiber.conversion !== null) fiber.args = this.#lower(fiber, fiber.conversion);
         this.backend.start(fiber);
       } catch (error) {
-        // There was no stack to run it on; no guest code has run.
+        // Its arguments are wrong, or there was no stack to run it on; none of its code has run.
         this.ended(fiber, true, error);
       }
     });
+  }
+
+  #lower(fiber: RunnableFiber, conversion: EntryConversion): readonly unknown[] {
+    this.#lowering = true;
+    try {
+      return conversion.lower(fiber.args);
+    } finally {
+      this.#lowering = false;
+    }
   }
 
   // What fibers ask for (FiberOwner).
@@ -272,9 +285,12 @@ export class Scheduler implements FiberOwner, BackendHooks {
   arrived(task: Task): unknown {
     const fiber = task as RunnableFiber;
     const { failed, value } = fiber;
+    const conversion = fiber.site?.conversion ?? null;
     fiber.site = fiber.waitsFor = fiber.stack = null;
     fiber.value = undefined;
-    if (!failed) return value;
+    if (!failed) return conversion === null ? value : conversion.lower(value);
+    const ends = value === fiber.cancellation;
+    if (!ends && conversion !== null && conversion.fail !== null) return conversion.fail(value);
     const replacement = this.#options.onReject?.(value, this.publicGuest);
     const thrown = replacement === undefined ? value : replacement;
     fiber.delivered = { thrown, error: value };
@@ -284,7 +300,7 @@ export class Scheduler implements FiberOwner, BackendHooks {
     ) {
       throw thrown;
     }
-    if (!isThenable(replacement)) return replacement;
+    if (!isThenable(replacement)) return conversion === null ? replacement : conversion.lower(replacement);
     ignore(replacement);
     throw new FiberError(
       'INVALID_OPTION',
@@ -294,11 +310,21 @@ export class Scheduler implements FiberOwner, BackendHooks {
 
   ended(task: Task, failed: boolean, value: unknown): void {
     const fiber = task as RunnableFiber;
+    const { conversion } = fiber;
+    if (!failed && conversion !== null && fiber.cancellation === null) {
+      // Before anything else of the guest runs: nothing in it need hold what it has returned.
+      try {
+        value = conversion.lift(value);
+      } catch (error) {
+        failed = true;
+        value = error;
+      }
+    }
     // What came from outside and only passed through is not the guest's own failure, whatever it looks like.
     const delivered = failed && fiber.delivered?.thrown === value ? fiber.delivered : null;
     const error = delivered !== null ? delivered.error : failed ? explain(value) : value;
     this.#list.remove(fiber);
-    if (!failed && value !== undefined) this.#handover?.begin();
+    if (!failed && value !== undefined && conversion === null) this.#handover?.begin();
     fiber.settle(failed, error);
     if (failed && delivered === null && isAbrupt(error)) {
       this.#emit?.({ type: 'trap', fiber, error });

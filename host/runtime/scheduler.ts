@@ -198,11 +198,17 @@ export class Scheduler implements FiberOwner, BackendHooks {
   arrive(waiter: Waiter, failed: boolean, value: unknown): void {
     const fiber = waiter.fiber;
     if (fiber === null) return;
+    const yields = mustYield();
+    if (!yields && !this.#busy && this.#handover?.busy !== true) {
+      // Almost always: without a closure, which would be the most expensive part of it.
+      this.#resume(fiber, failed, value);
+      return;
+    }
     const resume = (): void => {
       // The wait may have been ended by somebody else meanwhile.
       if (waiter.fiber === fiber) this.#resume(fiber, failed, value);
     };
-    if (mustYield()) afterTurn(() => this.#enter(resume));
+    if (yields) afterTurn(() => this.#enter(resume));
     else this.#enter(resume);
   }
 

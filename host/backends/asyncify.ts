@@ -153,6 +153,10 @@ export class AsyncifyBackend implements Backend {
     };
   }
 
+  clear(): void {
+    this.#controls?.shadow.clear();
+  }
+
   start(task: Task): void {
     this.#controls?.shadow.start(task);
     this.#run(task);

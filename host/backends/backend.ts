@@ -83,6 +83,8 @@ export interface Backend {
   canSuspend(): boolean;
   /** Wraps one function import. */
   link(site: Site, fn: HostFunction): HostFunction;
+  /** Sees to it that nothing of a suspended task is left on the guest's stacks: the next call is to find them empty. */
+  clear(): void;
   /** Runs a task from an empty guest stack until it ends or suspends. */
   start(task: Task): void;
   /** Continues a suspended task, with `failed` and `value` set, from an empty guest stack. */
@@ -108,6 +110,8 @@ export interface ShadowStack {
   resume(task: Task): void;
   /** It has ended, however it ended. */
   end(task: Task): void;
+  /** Makes the stack empty: what a suspended task may have left on it is put aside. */
+  clear(): void;
   /** The pointer now, to be given to `restore` later. */
   save(): number;
   restore(pointer: number): void;

@@ -42,7 +42,7 @@ export function notSuspending(site: Site, promise: PromiseLike<unknown>, instrum
   return instrumented
     ? new FiberError(
         'NOT_SUSPENDING',
-        `${site.name} returned a promise, but was not named when the module was instrumented. Do that again and add --suspending ${site.name}.`,
+        `${site.name} returned a promise, but was not named when the module was instrumented. Do that again and add --suspending ${site.name} (AssemblyScript: declare it @suspending).`,
         { promise },
       )
     : notInstrumented(site, promise);

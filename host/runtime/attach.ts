@@ -163,6 +163,10 @@ class FiberGlobals implements ShadowStack {
     this.#write(this.#initial);
   }
 
+  clear(): void {
+    this.#inner.clear();
+  }
+
   save(): number {
     return this.#inner.save();
   }

@@ -41,8 +41,12 @@ export interface Binding {
   imports(module: WebAssembly.Module, given: Imports): Imports;
   /** The instance exists; none of its code has run, except a start function that was not instrumented. */
   attach(host: BindingHost): void;
+  /** A fiber of the guest has ended, any fiber: its result is settled, and it is no longer among `guest.fibers`. */
+  ended?(fiber: Fiber, failed: boolean, value: unknown): void;
   /** Null if values pass as they are. */
   entry(name: string): EntryConversion | null;
+  /** What an export that is no function looks like to the embedder. */
+  value?(name: string, exported: WebAssembly.ExportValue): unknown;
   /** Null if values pass as they are. */
   site(module: string, name: string): SiteConversion | null;
 }

@@ -42,7 +42,7 @@ export class EmbeddedGuest {
       if (INTERNAL.test(name)) continue;
       const value = instance.exports[name];
       if (typeof value !== 'function') {
-        this.exports[name] = value;
+        this.exports[name] = value === undefined ? value : (binding?.value?.(name, value) ?? value);
         continue;
       }
       const entry: Entry = {

@@ -64,7 +64,7 @@ export async function instantiateWith<E>(
     const memory = findMemory(instance, linked);
     // The types of the exports are the caller's to know.
     const guest = new EmbeddedGuest(scheduler, module, instance, memory, binding) as unknown as Guest<E>;
-    scheduler.attach(guest as unknown as Guest, metadata?.stack?.kind === 'assemblyscript');
+    scheduler.attach(guest as unknown as Guest, metadata?.stack?.kind === 'assemblyscript', binding);
     if (metadata !== null && memory !== null) {
       const callSync = (fn: GuestFunction, args: readonly unknown[]): unknown => backend.callSync(fn, args);
       backend.attach(controls({ metadata, exports: instance.exports, memory, options: checked, callSync }));

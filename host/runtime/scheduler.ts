@@ -13,7 +13,7 @@ import { ignore, isThenable } from '../backends/thenable.ts';
 import { FiberError } from '../errors.ts';
 import { guestFrames } from '../trace.ts';
 import type { FiberEvent, Guest, SpawnOptions } from './api.ts';
-import type { EntryConversion } from './binding.ts';
+import type { Binding, EntryConversion } from './binding.ts';
 import { tell } from './events.ts';
 import { explain, isAbrupt } from './failures.ts';
 import { afterTurn, mustYield } from './fairness.ts';
@@ -36,6 +36,7 @@ export class Scheduler implements FiberOwner, BackendHooks {
   #guest: Guest | null = null;
   /** For guests whose results may be references that only the embedder holds. */
   #handover: Handover | null = null;
+  #binding: Binding | null = null;
   #nextId = 1;
   /** A fiber's arguments are being lowered: the embedder's getters run, and no guest code may but the allocator. */
   #lowering = false;
@@ -56,8 +57,9 @@ export class Scheduler implements FiberOwner, BackendHooks {
   }
 
   /** The guest exists. `managed`: its results may be references to memory that it collects. */
-  attach(guest: Guest, managed: boolean): void {
+  attach(guest: Guest, managed: boolean, binding: Binding | null): void {
     this.#guest = guest;
+    this.#binding = binding;
     if (managed) this.#handover = new Handover();
     if (this.#options.signal !== undefined) subscribe(this.#options.signal, this.#onAbort);
   }
@@ -186,6 +188,7 @@ export class Scheduler implements FiberOwner, BackendHooks {
 
   #lower(fiber: RunnableFiber, conversion: EntryConversion): readonly unknown[] {
     this.#lowering = true;
+    this.backend.clear();
     try {
       return conversion.lower(fiber.args);
     } finally {
@@ -340,6 +343,7 @@ export class Scheduler implements FiberOwner, BackendHooks {
     }
     this.#emit?.(failed ? { type: 'end', fiber, error } : { type: 'end', fiber });
     if (fiber.turn !== null) this.#turns?.leave(fiber.turn);
+    this.#binding?.ended?.(fiber, failed, error);
     if (this.#list.size === 0) this.#whenEmpty?.();
   }
 

@@ -13,7 +13,8 @@
  *
  * AssemblyScript: the stack holds the collector's roots and must be found at the address that the collector scans; the
  * frames hold addresses of its slots. So each fiber uses the same addresses, and while it is suspended its slice is kept
- * in a pinned array of the guest, where the collector sees it (assembly/fibers.ts).
+ * in a pinned array of the guest, where the collector sees it (assembly/fibers.ts). It is put there when another fiber
+ * needs the place, not before.
  */
 import { FiberError } from '../errors.ts';
 import type { ShadowStack, Task } from '../backends/backend.ts';
@@ -47,6 +48,7 @@ export const NO_SHADOW_STACK: ShadowStack = {
   suspend() {},
   resume() {},
   end() {},
+  clear() {},
   save: () => 0,
   restore() {},
   enterSync() {},
@@ -118,6 +120,8 @@ export class LlvmShadowStack implements ShadowStack {
     return unsigned(this.#access.get());
   }
 
+  clear(): void {}
+
   restore(pointer: number): void {
     this.#access.set(pointer, this.#low, this.#high);
   }
@@ -162,6 +166,11 @@ export class AssemblyScriptShadowStack implements ShadowStack {
   readonly #access: StackAccess;
   readonly #keeper: SliceKeeper;
   readonly #top: number;
+  /**
+   * The task that suspended last, while its slice is where it was: the pointer covers it, so the collector sees it, and
+   * calls without a fiber run below. Most waits end before another fiber runs; then nothing has to be copied.
+   */
+  #left: Task | null = null;
 
   constructor(access: StackAccess, keeper: SliceKeeper) {
     this.#access = access;
@@ -170,24 +179,41 @@ export class AssemblyScriptShadowStack implements ShadowStack {
   }
 
   start(task: Task): void {
+    this.clear();
     task.pointer = this.#top;
   }
 
   suspend(task: Task): void {
-    const pointer = this.save();
-    task.pointer = pointer;
-    task.region = pointer < this.#top ? this.#keeper.save(pointer, this.#top) : NO_REGION;
+    task.pointer = this.save();
+    task.region = NO_REGION;
+    if (task.pointer < this.#top) this.#left = task;
+    else this.restore(this.#top);
+  }
+
+  clear(): void {
+    const left = this.#left;
+    if (left === null) return;
+    try {
+      left.region = this.#keeper.save(left.pointer, this.#top);
+    } catch (error) {
+      // No memory: it stays where it is, and whoever needed the place fails.
+      this.restore(left.pointer);
+      throw error;
+    }
+    this.#left = null;
     this.restore(this.#top);
   }
 
   resume(task: Task): void {
+    if (this.#left === task) this.#left = null;
+    else this.clear();
     if (task.region !== NO_REGION) this.#keeper.restore(task.region, task.pointer, this.#top);
     task.region = NO_REGION;
     this.restore(task.pointer);
   }
 
   end(): void {
-    this.restore(this.#top);
+    this.restore(this.#left?.pointer ?? this.#top);
   }
 
   save(): number {

@@ -10,6 +10,7 @@ export type FiberErrorCode =
   | 'NOT_WASM'
   | 'BAD_MODULE'
   | 'BAD_METADATA'
+  | 'BAD_SOURCE_MAP'
   | 'MISSING_IMPORTS'
   | 'NO_SUCH_EXPORT'
   | 'INVALID_OPTION'

@@ -2,7 +2,9 @@
 // NAME.fibers.wasm instrumented by the instrumenter in build/ (which `npm run build` makes).
 //
 //   node test/guests/build.mjs             all
-//   node test/guests/build.mjs qsort lua   only these
+//   node test/guests/build.mjs qsort lua typed/basic   only these
+//
+// Typed AssemblyScript guests are compiled by the transform in build/ into build/guests/typed: NAME.wasm, .js and .d.ts.
 //
 // What holds: a guest is built again exactly when its sources, its flags, its compiler or the instrumenter changed; a
 // file in build/guests is never one of an older state; a compiler that is missing is a line that starts with
@@ -12,9 +14,9 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, s
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { CLANG_REMEDY, compileAssemblyScript, compileC, hasClang, sourcesOf } from './compilers.mjs';
+import { CLANG_REMEDY, compileAssemblyScript, compileC, compileTyped, hasClang, sourcesOf } from './compilers.mjs';
 import { REMEDY, fetchSource } from './fetch-sources.mjs';
-import { ASSEMBLYSCRIPT, C_GUESTS, LIBRARIES } from './list.mjs';
+import { ASSEMBLYSCRIPT, C_GUESTS, LIBRARIES, TYPED } from './list.mjs';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const TARGET = path.join(ROOT, 'build/guests');
@@ -22,6 +24,7 @@ const TARGET = path.join(ROOT, 'build/guests');
 const HASHES = path.join(TARGET, 'hashes');
 const HOST = path.join(ROOT, 'build/host');
 const INSTRUMENTER = path.join(HOST, 'instrument/index.js');
+const TRANSFORM = path.join(HOST, 'assemblyscript/transform/index.js');
 
 const wanted = process.argv.slice(2);
 const chosen = (guests) => guests.filter(({ name }) => wanted.length === 0 || wanted.includes(name));
@@ -45,15 +48,28 @@ function hash(...parts) {
 const hashFiles = (files) => hash(...files.flatMap((file) => [file, readFileSync(path.resolve(ROOT, file))]));
 const versionOf = (name) => createRequire(import.meta.url)(`${name}/package.json`).version;
 
+/** The files below a folder, whose paths end so. */
+const filesIn = (folder, extension) =>
+  readdirSync(folder, { recursive: true })
+    .filter((file) => file.endsWith(extension))
+    .map((file) => path.join(folder, file))
+    .toSorted();
+
 /** Everything that decides what `instrument` makes of a module; null as long as it is not built. */
 const instrumenter = (() => {
   if (!existsSync(INSTRUMENTER)) return null;
-  const folders = ['instrument', 'runtime'].map((name) => path.join(HOST, name));
-  const files = folders.flatMap((folder) =>
-    readdirSync(folder, { recursive: true }).map((file) => path.join(folder, file)),
-  );
-  const code = files.filter((file) => file.endsWith('.js') && (!file.includes('runtime') || file.includes('metadata')));
-  return hash(hashFiles(code.toSorted()), versionOf('binaryen'));
+  const code = [...filesIn(path.join(HOST, 'instrument'), '.js'), path.join(HOST, 'runtime/metadata.js')];
+  return hash(hashFiles(code), versionOf('binaryen'));
+})();
+
+/** Everything but the sources that decides what the transform makes of a program; null as long as it is not built. */
+const transform = (() => {
+  if (instrumenter === null || !existsSync(TRANSFORM)) return null;
+  const code = [
+    ...filesIn(path.join(HOST, 'assemblyscript/transform'), '.js'),
+    path.join(HOST, 'assemblyscript/types.js'),
+  ];
+  return hash(hashFiles([...code, ...filesIn(path.join(ROOT, 'assembly'), '.ts')]), instrumenter);
 })();
 
 /** Runs `make` if `file` is not already what `key` stands for; it is whole or not there. */
@@ -112,6 +128,44 @@ async function buildAssemblyScript() {
   for (const guest of chosen(ASSEMBLYSCRIPT)) await buildGuest(guest, compileAssemblyScript, compiler);
 }
 
+/** The files of a typed guest come from one run of asc: they are all of one state, or not there. */
+async function buildTypedGuest({ name, source, flags }, compiler) {
+  const key = hash(compiler, transform, source, JSON.stringify(flags));
+  const [stamp, ...sources] = known(`typed-${name}`).split('\n');
+  const isCurrent =
+    sources.every((file) => existsSync(path.join(ROOT, file))) && stamp === hash(key, hashFiles(sources));
+  const outputs = ['wasm', 'js', 'd.ts'].map((extension) => path.join(TARGET, `typed/${name}.${extension}`));
+  if (isCurrent && outputs.every((file) => existsSync(file))) return;
+  for (const file of [...outputs, `${outputs[0]}.map`]) rmSync(file, { force: true });
+  const started = performance.now();
+  const { files, read } = await compileTyped({ source, flags }, `build/guests/typed/${name}.wasm`, TRANSFORM);
+  for (const [file, content] of files) {
+    const target = path.join(ROOT, file);
+    mkdirSync(path.dirname(target), { recursive: true });
+    writeFileSync(`${target}.${process.pid}`, content);
+    renameSync(`${target}.${process.pid}`, target);
+  }
+  remember(`typed-${name}`, [hash(key, hashFiles(read)), ...read].join('\n'));
+  built += files.size;
+  const seconds = ((performance.now() - started) / 1000).toFixed(1);
+  console.log(`built typed/${name} (${(statSync(outputs[0]).size / 1000).toFixed(1)} kB, ${seconds} s)`);
+}
+
+/** One that does not compile does not keep the others from being built. */
+async function buildTyped() {
+  if (transform === null) return;
+  const compiler = `asc ${versionOf('assemblyscript')}`;
+  const guests = TYPED.filter(({ name }) => wanted.length === 0 || wanted.includes(`typed/${name}`));
+  for (const guest of guests) {
+    try {
+      await buildTypedGuest(guest, compiler);
+    } catch (error) {
+      console.error(error.message);
+      process.exitCode = 1;
+    }
+  }
+}
+
 async function buildC() {
   const plain = chosen(C_GUESTS);
   const real = chosen(LIBRARIES);
@@ -142,5 +196,6 @@ async function buildC() {
 await buildTextGuests();
 await buildAssemblyScript();
 await buildC();
+await buildTyped();
 if (instrumenter === null) console.log('guests are not instrumented: build/ has no instrumenter yet (npm run build)');
 console.log(built === 0 ? 'guests are up to date' : `${built} files built`);

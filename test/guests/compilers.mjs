@@ -4,7 +4,7 @@ import { execFile } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -56,6 +56,33 @@ export async function compileAssemblyScript({ name, source, flags }, target) {
   );
   if (error !== null || wasm === undefined) throw new Error(`asc could not compile ${source}:\n${stderr.toString()}`);
   writeFileSync(target, wasm);
+}
+
+/**
+ * Source to module, bindings and types in one step.
+ *
+ * @param outFile as asc gets it: relative to the repository
+ * @returns the files that were written, by name, and the names of those that were read
+ */
+export async function compileTyped({ source, flags }, outFile, transform) {
+  const { default: asc } = await import('assemblyscript/asc');
+  const { wasmFibers } = await import(pathToFileURL(transform).href);
+  const files = new Map();
+  const read = new Set();
+  const argv = [`test/guests/${source}`, ...flags, '--baseDir', ROOT, '--outFile', outFile];
+  const { error, stderr } = await asc.main(argv, {
+    transforms: [wasmFibers({ argv })],
+    readFile(file, folder) {
+      const found = path.resolve(folder, file);
+      if (path.basename(found) === 'asconfig.json' || !existsSync(found)) return null;
+      read.add(path.relative(ROOT, found));
+      return readFileSync(found, 'utf8');
+    },
+    writeFile: (file, content) => files.set(file, content),
+    listFiles: () => null,
+  });
+  if (error !== null) throw new Error(`asc could not compile ${source}:\n${stderr.toString()}`);
+  return { files, read: [...read].toSorted() };
 }
 
 export async function compileC({ source, library, files, flags }, target, folder) {

@@ -26,6 +26,9 @@ export const ASSEMBLYSCRIPT = [
   },
 ];
 
+/** AssemblyScript, compiled by the transform with types on both sides. `flags` are those of asc. */
+export const TYPED = [{ name: 'basic', source: 'typed/basic.ts', flags: ['-O3'] }];
+
 const WARNINGS = ['-Wall', '-Wextra', '-Werror'];
 const REACTOR = ['-mexec-model=reactor'];
 const ALLOCATOR = ['-Wl,--export=malloc,--export=free'];

@@ -1,0 +1,124 @@
+/**
+ * Instrumentation without waiting, for those that cannot: asc asks for the module's bytes in the middle of a synchronous
+ * function. What is asynchronous about `instrument` is only what it needs from outside: Binaryen and a digest.
+ */
+import type { Metadata } from '../runtime/metadata.ts';
+import { analyse } from './binary/analysis.ts';
+import type { Analysis } from './binary/analysis.ts';
+import { functionImports, readOutline } from './binary/module.ts';
+import type { Outline } from './binary/module.ts';
+import type { Binaryen } from './binaryen.ts';
+import { ALLOCATOR_REMEDY, findAllocator, findShadowStack, namedGlobal } from './guest.ts';
+import { settle } from './options.ts';
+import type { InstrumentOptions, Settings } from './options.ts';
+import { rewrite } from './pipeline.ts';
+import type { Plan } from './pipeline.ts';
+import { matchFunctions, matchSuspending, refuseFunctions, refuseModule, selectFunctions } from './refuse.ts';
+import { parseSourceMap } from './source-map.ts';
+
+export interface InstrumentResult {
+  /** The instrumented module. */
+  readonly wasm: Uint8Array;
+  /** Source map of the result, if one of the input was given. */
+  readonly sourceMap: string | null;
+  /** What was written into the custom section. */
+  readonly metadata: Metadata;
+  /** Suspending imports, `module.name`. */
+  readonly suspending: readonly string[];
+  /** How many of the module's own functions there are, and how many can now be suspended. */
+  readonly functions: { readonly total: number; readonly instrumented: number };
+  /** Bytes. */
+  readonly size: { readonly before: number; readonly after: number };
+  /** What is worth knowing and does not keep the module from working; sentences. */
+  readonly warnings: readonly string[];
+}
+
+/** A module of which everything that can be refused without Binaryen has been. */
+export interface Prepared {
+  readonly bytes: Uint8Array;
+  readonly outline: Outline;
+  readonly analysis: Analysis;
+  readonly settings: Settings;
+  readonly plan: Omit<Plan, 'source'>;
+}
+
+/**
+ * @param allowNone is a module without any suspending import fine? Nothing of it will be instrumented then, but it is a
+ * guest all the same
+ */
+export function prepare(bytes: Uint8Array, options: InstrumentOptions, allowNone = false): Prepared {
+  const settings = settle(options);
+  const outline = readOutline(bytes);
+  refuseModule(outline);
+  const suspending =
+    allowNone && settings.suspending.length === 0 ? new Set<number>() : matchSuspending(outline, settings.suspending);
+  const analysis = analyse(outline);
+  const instrumented = selectFunctions(outline, analysis, suspending, settings);
+  refuseFunctions(outline, analysis, suspending, instrumented, settings.asserts);
+  const stack = findShadowStack(outline, analysis, settings);
+  const allocator = findAllocator(outline, analysis, settings, stack);
+  const fiberGlobals = new Map(settings.fiberGlobals.map((name) => [name, namedGlobal(outline, name, 'fiberGlobals')]));
+  const sourceMap = settings.sourceMap === null ? null : parseSourceMap(settings.sourceMap);
+  const plan = {
+    outline,
+    analysis,
+    settings,
+    suspending,
+    instrumented,
+    added: matchFunctions(outline, settings.add, 'add'),
+    removed: matchFunctions(outline, settings.remove, 'remove'),
+    stack,
+    allocator,
+    fiberGlobals,
+    sourceMap,
+  };
+  return { bytes, outline, analysis, settings, plan };
+}
+
+/** @param source SHA-256 of the bytes, hexadecimal */
+export function instrumentPrepared(binaryen: Binaryen, prepared: Prepared, source: string): InstrumentResult {
+  const { bytes, outline, plan } = prepared;
+  const rewritten = rewrite(binaryen, { ...plan, source });
+  const warnings: string[] = [];
+  if (plan.allocator === null && plan.stack?.kind === 'llvm') {
+    warnings.push(
+      `No allocator was found, so fibers of this guest run one at a time (a second one fails with NO_ALLOCATOR). ${ALLOCATOR_REMEDY}`,
+    );
+  }
+  if (rewritten.instrumented === 0 && plan.suspending.size > 0) {
+    warnings.push(
+      'No function calls a suspending import, directly or indirectly: the module will never suspend. Is the import the right one?',
+    );
+  }
+  if (outline.sections.some((each) => each.name.startsWith('.debug_'))) {
+    warnings.push(
+      'The DWARF debug information was dropped: it would describe the code as it was. Use a source map instead.',
+    );
+  }
+  const imports = functionImports(outline);
+  return {
+    wasm: rewritten.wasm,
+    sourceMap: rewritten.sourceMap,
+    metadata: rewritten.metadata,
+    suspending: imports.filter((_, index) => plan.suspending.has(index)).map((each) => `${each.module}.${each.name}`),
+    functions: { total: outline.bodies.length, instrumented: rewritten.instrumented },
+    size: { before: bytes.length, after: rewritten.wasm.length },
+    warnings,
+  };
+}
+
+/**
+ * `instrument` at once.
+ *
+ * @param options with the instance of Binaryen to use
+ * @param sha256 hexadecimal
+ * @param allowNone see `prepare`
+ */
+export function instrumentSync(
+  wasm: Uint8Array,
+  options: InstrumentOptions & { readonly binaryen: Binaryen },
+  sha256: (bytes: Uint8Array) => string,
+  allowNone = false,
+): InstrumentResult {
+  return instrumentPrepared(options.binaryen, prepare(wasm, options, allowNone), sha256(wasm));
+}

@@ -25,7 +25,7 @@ import { addStackAccessors, addStackCheck } from './passes/stack-pointer.ts';
 import { START_EXPORT, withoutStart } from './passes/start.ts';
 import { hideTailCalls } from './passes/tail-calls.ts';
 import { referenceSuspects, unsupported } from './refuse.ts';
-import { attachLocations } from './source-map.ts';
+import { attachLocations, completeSourceMap } from './source-map.ts';
 import type { SourceMap } from './source-map.ts';
 import { Walker } from './walk.ts';
 
@@ -365,10 +365,22 @@ class Rewriter {
         'The instrumented module is not valid: this is a bug in wasm-fibers or Binaryen.',
       );
     }
-    this.#binaryen.setDebugInfo((settings.debugNames && outline.names.functions.size > 0) || settings.asserts);
+    const named = outline.names.functions.size > 0;
+    const keepsNames = (settings.debugNames && named) || settings.asserts;
+    this.#binaryen.setDebugInfo(keepsNames);
     if (sourceMap === null) return { wasm: this.#module.emitBinary(), sourceMap: null };
     const { binary, sourceMap: text } = this.#module.emitBinary(settings.sourceMapUrl ?? '');
-    return { wasm: binary, sourceMap: text };
+    if (text === null) return { wasm: binary, sourceMap: null };
+    const names = named && !keepsNames ? this.#functionNames() : new Map<number, string>();
+    return { wasm: binary, sourceMap: completeSourceMap(text, sourceMap, names) };
+  }
+
+  /** By index in the module that is written: Binaryen puts imports first. */
+  #functionNames(): Map<number, string> {
+    const { raw } = this.#walker;
+    const own = [...this.#walker.functions(this.#module)];
+    const imported = this.#module.getNumFunctions() - own.length;
+    return new Map(own.map((func, index) => [imported + index, raw.functionName(func)]));
   }
 }
 

@@ -1,180 +1,204 @@
 /**
  * Source maps through instrumentation. Binaryen.js reads a binary without its map, but writes one from locations attached to
- * expressions; so the input's map is attached here. The k-th call of a function in the binary is the k-th call of its
- * expression tree in execution order, and the same holds for every other kind of instruction that can trap or be seen in
- * a stack trace. Where the two sequences differ (unreachable code is dropped on reading) they are aligned by kind.
+ * expressions; so the input's map is attached here. Reading keeps every instruction, and their order is the execution
+ * order of the expressions, so the k-th call of a body is the k-th call of its tree.
+ *
+ * Two kinds of instructions get a location: those that a stack trace can show, because they call or can trap, and those
+ * that a debugger stops at. The former always get one, if the map knows anything of their function; compilers leave out
+ * what they made themselves, such as asc the call of `abort`, but a frame without a line helps nobody.
  */
-import { FiberError } from '../errors.ts';
+import type { SourceMapSegment } from '@jridgewell/trace-mapping';
+import { type DecodedMap, FUNCTION_NAMES, decodeMap } from '../source-maps/decode.ts';
 import { Op, decodeBody } from './binary/code.ts';
 import type { Outline } from './binary/module.ts';
 import type { BinaryenModule, Ref } from './binaryen.ts';
-import type { Walker } from './walk.ts';
+import type { Tree, Walker } from './walk.ts';
 
-interface Mapping {
-  /** Offset in the module. */
-  readonly offset: number;
-  readonly source: number;
-  /** 0-based, as in the map. */
-  readonly line: number;
-  readonly column: number;
+export interface SourceMap extends DecodedMap {
+  readonly root: string | null;
 }
 
-export interface SourceMap {
-  readonly sources: readonly string[];
-  /** Sorted by offset. */
-  readonly mappings: readonly Mapping[];
+/** @throws FiberError `BAD_SOURCE_MAP` */
+export function parseSourceMap(text: string): SourceMap {
+  const decoded = decodeMap(text, 'The input source map');
+  const { sourceRoot } = decoded.trace;
+  return { ...decoded, root: sourceRoot ?? null };
 }
-
-const DIGITS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
 
 /**
- * Reads a source map of version 3 of a WebAssembly module, whose columns are offsets.
+ * A map as Binaryen wrote it, with what it does not carry over.
  *
- * @throws FiberError `INVALID_OPTION`
+ * @param functionNames of the functions by index, if the module does not have them itself
  */
-export function parseSourceMap(text: string): SourceMap {
-  let map: unknown;
-  try {
-    map = JSON.parse(text);
-  } catch (cause) {
-    throw new FiberError('INVALID_OPTION', 'The input source map is not JSON.', { cause });
-  }
-  const { version, sources, mappings } = (map ?? {}) as Record<string, unknown>;
-  if (version !== 3 || !Array.isArray(sources) || typeof mappings !== 'string') {
-    throw new FiberError(
-      'INVALID_OPTION',
-      'The input source map is not a source map of version 3 (version, sources, mappings).',
-    );
-  }
-  return { sources: sources.map(String), mappings: decodeMappings(mappings) };
+export function completeSourceMap(text: string, input: SourceMap, functionNames: ReadonlyMap<number, string>): string {
+  const map = JSON.parse(text) as Record<string, unknown> & { sources: string[] };
+  const contents = map.sources.map((source) => input.contents[input.sources.indexOf(source)] ?? null);
+  return JSON.stringify({
+    ...map,
+    ...(input.root === null ? {} : { sourceRoot: input.root }),
+    ...(contents.some((each) => each !== null) ? { sourcesContent: contents } : {}),
+    ...(functionNames.size === 0 ? {} : { [FUNCTION_NAMES]: Object.fromEntries(functionNames) }),
+  });
 }
 
-function decodeMappings(text: string): Mapping[] {
-  const found: Mapping[] = [];
-  let offset = 0;
-  let source = 0;
-  let line = 0;
-  let column = 0;
-  // A module is one line; what a generator put behind a ";" does not belong to it.
-  for (const segment of (text.split(';', 1)[0] ?? '').split(',')) {
-    const [first, ...rest] = decodeVlq(segment);
-    if (first === undefined) continue;
-    offset += first;
-    if (rest.length < 3) continue;
-    source += rest[0] ?? 0;
-    line += rest[1] ?? 0;
-    column += rest[2] ?? 0;
-    found.push({ offset, source, line, column });
-  }
-  return found.sort((a, b) => a.offset - b.offset);
-}
-
-function decodeVlq(segment: string): number[] {
-  const values: number[] = [];
-  let value = 0;
-  let shift = 0;
-  for (const letter of segment) {
-    const digit = DIGITS.indexOf(letter);
-    if (digit < 0)
-      throw new FiberError(
-        'INVALID_OPTION',
-        `The input source map has mappings that are not Base64 VLQ ("${letter}").`,
-      );
-    value += (digit & 31) * 2 ** shift;
-    shift += 5;
-    if (digit & 32) continue;
-    values.push(value % 2 === 1 ? -Math.floor(value / 2) : value / 2);
-    value = 0;
-    shift = 0;
-  }
-  return values;
-}
-
-/** Kinds of instructions that carry a location, and the names that Binaryen has for their expressions. */
-const KINDS = [
+/** What a stack trace can show; these are never dropped or made up when a module is read. */
+const VISIBLE = [
   'Call',
   'CallIndirect',
   'CallRef',
-  'Load',
-  'Store',
-  'GlobalSet',
-  'LocalSet',
   'Unreachable',
   'Throw',
-  'MemoryGrow',
-  'Break',
-  'Return',
+  'Load',
+  'Store',
+  'SIMDLoad',
+  'SIMDLoadStoreLane',
+  'Binary',
+  'Unary',
+  'MemoryInit',
+  'MemoryCopy',
+  'MemoryFill',
+  'TableGet',
+  'TableSet',
 ] as const;
-type Kind = (typeof KINDS)[number];
+/** What a debugger stops at. Reading adds some for values that stay on the stack over several instructions. */
+const STEPS = ['LocalSet', 'GlobalSet', 'Break', 'Switch', 'Return', 'MemoryGrow'] as const;
+
+/** Binaryen's names of the expressions. `Binary` and `Unary` stand for those that can trap. */
+type Kind = (typeof VISIBLE)[number] | (typeof STEPS)[number];
+const steps: ReadonlySet<Kind> = new Set(STEPS);
+
+const TRAPPING = {
+  Binary: ['DivS', 'DivU', 'RemS', 'RemU'].flatMap((name) => [`${name}Int32`, `${name}Int64`]),
+  Unary: ['S', 'U'].flatMap((sign) =>
+    ['32', '64'].flatMap((from) => [`Trunc${sign}Float${from}ToInt32`, `Trunc${sign}Float${from}ToInt64`]),
+  ),
+} as const;
+
+const SIMPLE: Readonly<Record<number, Kind>> = {
+  [Op.Unreachable]: 'Unreachable',
+  [Op.Throw]: 'Throw',
+  [Op.Br]: 'Break',
+  0x0d: 'Break',
+  [Op.BrTable]: 'Switch',
+  [Op.Return]: 'Return',
+  [Op.Call]: 'Call',
+  [Op.ReturnCall]: 'Call',
+  [Op.CallIndirect]: 'CallIndirect',
+  [Op.ReturnCallIndirect]: 'CallIndirect',
+  [Op.CallRef]: 'CallRef',
+  [Op.ReturnCallRef]: 'CallRef',
+  0x21: 'LocalSet',
+  0x22: 'LocalSet',
+  [Op.GlobalSet]: 'GlobalSet',
+  0x25: 'TableGet',
+  0x26: 'TableSet',
+  [Op.MemoryGrow]: 'MemoryGrow',
+  [(0xfc << 16) | 8]: 'MemoryInit',
+  [(0xfc << 16) | 10]: 'MemoryCopy',
+  [(0xfc << 16) | 11]: 'MemoryFill',
+};
+
+const RANGES: readonly (readonly [first: number, last: number, kind: Kind])[] = [
+  [0x28, 0x35, 'Load'],
+  [0x36, 0x3e, 'Store'],
+  [0x6d, 0x70, 'Binary'],
+  [0x7f, 0x82, 'Binary'],
+  [0xa8, 0xab, 'Unary'],
+  [0xae, 0xb1, 'Unary'],
+  [0xfd << 16, 0xfd << 16, 'Load'],
+  [(0xfd << 16) | 1, (0xfd << 16) | 10, 'SIMDLoad'],
+  [(0xfd << 16) | 11, (0xfd << 16) | 11, 'Store'],
+  [(0xfd << 16) | 84, (0xfd << 16) | 91, 'SIMDLoadStoreLane'],
+  [(0xfd << 16) | 92, (0xfd << 16) | 93, 'SIMDLoad'],
+];
 
 function kindOf(opcode: number): Kind | null {
-  if (opcode >= 0x28 && opcode <= 0x35) return 'Load';
-  if (opcode >= 0x36 && opcode <= 0x3e) return 'Store';
-  switch (opcode) {
-    case Op.Call:
-    case Op.ReturnCall:
-      return 'Call';
-    case Op.CallIndirect:
-    case Op.ReturnCallIndirect:
-      return 'CallIndirect';
-    case Op.CallRef:
-    case Op.ReturnCallRef:
-      return 'CallRef';
-    case Op.GlobalSet:
-      return 'GlobalSet';
-    case 0x21:
-    case 0x22:
-      return 'LocalSet';
-    case Op.Unreachable:
-      return 'Unreachable';
-    case Op.Throw:
-      return 'Throw';
-    case Op.MemoryGrow:
-      return 'MemoryGrow';
-    case Op.Br:
-    case 0x0d:
-      return 'Break';
-    case Op.Return:
-      return 'Return';
-    default:
-      return null;
-  }
+  return SIMPLE[opcode] ?? RANGES.find(([first, last]) => first <= opcode && opcode <= last)?.[2] ?? null;
+}
+
+type Mapped = SourceMapSegment & { readonly length: 4 | 5 };
+const isMapped = (segment: SourceMapSegment | undefined): segment is Mapped =>
+  segment !== undefined && segment.length > 1;
+
+interface Instruction {
+  readonly kind: Kind;
+  readonly mapping: Mapped | null;
+}
+
+interface Expression {
+  readonly kind: Kind;
+  readonly ref: Ref;
 }
 
 /** Gives the expressions of a module that was just read their locations. */
 export function attachLocations(walker: Walker, module: BinaryenModule, outline: Outline, map: SourceMap): void {
   const files = map.sources.map((name) => module.addDebugInfoFileName(name));
-  const ids = new Map<number, Kind>(KINDS.map((kind) => [walker.raw.id(kind), kind]));
-  const find = lookUp(map);
+  const expressionsOf = kindsOfExpressions(walker);
   for (const [index, body] of outline.bodies.entries()) {
-    const inBinary: { kind: Kind; mapping: Mapping | null }[] = [];
-    decodeBody(outline.bytes, body.start, body.end, ({ opcode, offset }) => {
-      const kind = kindOf(opcode);
-      if (kind !== null) inBinary.push({ kind, mapping: find(offset, body.start) });
-    });
-    if (inBinary.every((each) => each.mapping === null)) continue;
+    const instructions = readInstructions(outline.bytes, body.start, body.end, map.segments);
+    if (instructions.every(({ mapping }) => mapping === null)) continue;
     const func = module.getFunctionByIndex(outline.importedFunctions + index);
-    const tree = walker.tree(func);
-    const inTree = executionOrder(tree.parents)
-      .map((at) => ({ kind: ids.get(tree.ids[at] ?? -1), expression: tree.expressions[at] ?? 0 }))
-      .filter((each): each is { kind: Kind; expression: Ref } => each.kind !== undefined);
-    let from = 0;
-    for (const { kind, expression } of inTree) {
-      let at = from;
-      while (at < from + LOOK_AHEAD && inBinary[at] !== undefined && inBinary[at]?.kind !== kind) at += 1;
-      const same = inBinary[at];
-      if (same?.kind !== kind) continue;
-      from = at + 1;
-      const { mapping } = same;
-      const file = mapping ? files[mapping.source] : undefined;
-      if (mapping && file !== undefined)
-        module.setDebugLocation(func, expression, file, mapping.line + 1, mapping.column);
+    for (const [{ mapping }, { ref }] of pair(instructions, expressionsOf(walker.tree(func)))) {
+      if (mapping === null) continue;
+      const [, source, line, column] = mapping;
+      module.setDebugLocation(func, ref, files[source] ?? 0, line + 1, column);
     }
   }
 }
 
-/** How many instructions that have no expression (they were unreachable) are skipped in one go. */
-const LOOK_AHEAD = 64;
+/** The instructions of a body that matter here, each with the place that it came from. */
+function readInstructions(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  segments: readonly SourceMapSegment[],
+): Instruction[] {
+  let next = firstAt(segments, start);
+  const begin = segments.slice(next, firstAt(segments, end)).find(isMapped);
+  if (begin === undefined) return [];
+  let current: Mapped | null = null;
+  let before: Mapped = begin;
+  const instructions: Instruction[] = [];
+  decodeBody(bytes, start, end, ({ opcode, offset }) => {
+    for (; (segments[next]?.[0] ?? Infinity) <= offset; next++) {
+      const segment = segments[next];
+      current = isMapped(segment) ? segment : null;
+      before = current ?? before;
+    }
+    const kind = kindOf(opcode);
+    if (kind !== null) instructions.push({ kind, mapping: current ?? (steps.has(kind) ? null : before) });
+  });
+  return instructions;
+}
+
+/** Index of the first segment at an offset or behind it. */
+function firstAt(segments: readonly SourceMapSegment[], offset: number): number {
+  let low = 0;
+  let high = segments.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((segments[middle]?.[0] ?? Infinity) < offset) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+/** The expressions of a tree that matter here, in execution order. */
+function kindsOfExpressions({ raw }: Walker): (tree: Tree) => Expression[] {
+  const ids = new Map([...VISIBLE, ...STEPS].map((kind) => [raw.id(kind), kind]));
+  const operations = (kind: keyof typeof TRAPPING): Set<number> =>
+    new Set(TRAPPING[kind].map((name) => raw.optional(name)?.() ?? -1));
+  const trapping = { Binary: operations('Binary'), Unary: operations('Unary') };
+  const operation = { Binary: raw.call('BinaryGetOp'), Unary: raw.call('UnaryGetOp') };
+  return ({ parents, ids: kinds, expressions }) =>
+    executionOrder(parents).flatMap((at) => {
+      const kind = ids.get(kinds[at] ?? -1);
+      const ref = expressions[at] ?? 0;
+      if (kind === undefined) return [];
+      if ((kind === 'Binary' || kind === 'Unary') && !trapping[kind].has(operation[kind](ref))) return [];
+      return [{ kind, ref }];
+    });
+}
 
 /** Indices of a tree, which is in order of parents first, in the order in which the instructions stand: operands first. */
 function executionOrder(parents: readonly number[]): number[] {
@@ -188,18 +212,20 @@ function executionOrder(parents: readonly number[]): number[] {
   return order;
 }
 
-/** The mapping that an offset belongs to: the last one at or before it, within the same function. */
-function lookUp(map: SourceMap): (offset: number, start: number) => Mapping | null {
-  const { mappings } = map;
-  return (offset, start) => {
-    let low = 0;
-    let high = mappings.length;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if ((mappings[middle]?.offset ?? 0) <= offset) low = middle + 1;
-      else high = middle;
-    }
-    const found = mappings[low - 1];
-    return found !== undefined && found.offset >= start ? found : null;
-  };
+/** Which expression each instruction became; without the steps where those differ, and nothing where more does. */
+function pair(
+  instructions: readonly Instruction[],
+  expressions: readonly Expression[],
+): (readonly [Instruction, Expression])[] {
+  const matches = (left: readonly { kind: Kind }[], right: readonly { kind: Kind }[]): boolean =>
+    left.length === right.length && left.every(({ kind }, at) => right[at]?.kind === kind);
+  const zip = (left: readonly Instruction[], right: readonly Expression[]): (readonly [Instruction, Expression])[] =>
+    left.flatMap((each, at) => {
+      const other = right[at];
+      return other === undefined ? [] : [[each, other] as const];
+    });
+  if (matches(instructions, expressions)) return zip(instructions, expressions);
+  const visible = ({ kind }: { kind: Kind }): boolean => !steps.has(kind);
+  const [left, right] = [instructions.filter(visible), expressions.filter(visible)];
+  return matches(left, right) ? zip(left, right) : [];
 }

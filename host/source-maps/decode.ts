@@ -35,6 +35,7 @@ export function decodeMap(map: unknown, what: string): DecodedMap {
   if (version !== 3 || !(plain || Array.isArray(sections))) {
     throw bad(what, 'is not a source map of version 3 (version, sources, mappings)');
   }
+  if (plain && /[^A-Za-z0-9+/,;]/.test(mappings)) throw bad(what, 'has mappings that are not Base64 VLQ');
   let trace: TraceMap;
   let segments: readonly SourceMapSegment[];
   try {

@@ -27,7 +27,21 @@ export const ASSEMBLYSCRIPT = [
 ];
 
 /** AssemblyScript, compiled by the transform with types on both sides. `flags` are those of asc. */
-export const TYPED = [{ name: 'basic', source: 'typed/basic.ts', flags: ['-O3'] }];
+export const TYPED = [
+  { name: 'basic', source: 'typed/basic.ts', flags: ['-O3'] },
+  // What the collector loses at one optimisation level hides at another.
+  ...[
+    ['O0'],
+    ['O1', '-O1'],
+    ['O2', '-O2'],
+    ['O3', '-O3', '--exportRuntime'],
+    ['Os', '-Os'],
+    ['Oz', '-Oz', '--converge'],
+    ['debug', '--debug'],
+    ['minimal', '-O3', '--runtime', 'minimal', '--stackSize', '32768'],
+    ['stub', '-O3', '--runtime', 'stub'],
+  ].map(([variant, ...flags]) => ({ name: `soundness-${variant}`, source: 'typed/soundness.ts', flags })),
+];
 
 const WARNINGS = ['-Wall', '-Wextra', '-Werror'];
 const REACTOR = ['-mexec-model=reactor'];

@@ -5,20 +5,27 @@
  *   V8             at name (wasm://wasm/module-1a2b:wasm-function[12]:0x1f)
  *   SpiderMonkey   name@https://host/app.js line 3 > WebAssembly.instantiate:wasm-function[12]:0x1f
  */
-const FRAME = /^\s*(?:at (?:async )?)?(?:(.*?) ?[(@])?.*wasm-function\[(\d+)\](?::(0x[0-9a-f]+))?/;
+const FRAME = /^\s*(?:at (?:async )?)?(?:(.*?) ?[(@])?.*(wasm-function\[\d+\])(:0x[0-9a-f]+)?/;
+
+/** Where SpiderMonkey, while a debugger looks on, goes on with what is not on the stack any more: `promise callback*...`. */
+const BEFORE = /^\w[\w ]*\*/;
 
 /**
  * The guest's part of a stack trace, innermost first: `name`, or `wasm-function[12]` where the module has no names.
  *
  * @param stack the `stack` of an error
+ * @param places as `name (wasm-function[12]:0x1f)`, which can be mapped to source
  */
-export function guestFrames(stack: string | undefined): string[] {
+export function guestFrames(stack: string | undefined, places = false): string[] {
   const frames: string[] = [];
   for (const line of stack?.split('\n') ?? []) {
     const match = FRAME.exec(line);
+    if (match === null && BEFORE.test(line)) break;
     if (match === null) continue;
-    const name = match[1]?.replace(/^.*?\.wasm\./, '');
-    frames.push(name && !name.includes('wasm-function') ? name : `wasm-function[${match[2]}]`);
+    const [, prefix = '', index = '', offset = ''] = match;
+    const name = prefix.replace(/^.*?\.wasm\./, '');
+    const place = places ? index + offset : index;
+    frames.push(!name || name.includes(':wasm') ? place : places ? `${name} (${place})` : name);
   }
   return frames;
 }

@@ -94,7 +94,10 @@ export interface Fiber<R = unknown> {
   readonly result: Promise<R>;
   /** What a suspended fiber waits for: an import (`env.sleep`), or another fiber. */
   readonly waitingOn: string | Fiber | null;
-  /** With `debug`, the guest's frames at the current wait, innermost first. */
+  /**
+   * With `debug`, the guest's frames at the current wait, innermost first: `name (wasm-function[12]:0x1f)`. `mapFrames` of
+   * `wasm-fibers/source-maps` finds their places in the source.
+   */
   readonly stack: readonly string[] | null;
   /** Bytes of frames that a suspended fiber holds outside of the engine's stack. */
   readonly frameBytes: number;

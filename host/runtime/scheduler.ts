@@ -273,7 +273,7 @@ export class Scheduler implements FiberOwner, BackendHooks {
     }
     fiber.waitsFor = target;
     fiber.site = site;
-    if (this.#options.debug) fiber.stack = guestFrames(new Error('').stack);
+    if (this.#options.debug) fiber.stack = guestFrames(new Error('').stack, true);
     fiber.listen(promise);
   }
 

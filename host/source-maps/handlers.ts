@@ -45,13 +45,13 @@ export function mapErrors(...loaders: readonly MapLoader[]): (error: unknown) =>
 export function traceRejection(error: unknown): undefined {
   const { stack = '' } = new Error('');
   const frames = parseStack(stack, '').filter(({ frame, lead }) => frame !== null && !lead.includes('async'));
-  const { style } = frames[0] ?? {};
+  const shown = error instanceof Error ? String(error.stack) : '';
+  const [innermost] = frames;
+  // What the host function threw at once shows these frames by itself.
+  if (innermost === undefined || shown.includes(innermost.text.slice(innermost.lead.length))) return;
   append(
     error,
-    frames.map(({ text, lead }) => {
-      const rest = text.slice(lead.length);
-      return style === 'spidermonkey' ? `async*${rest}` : `    at async ${rest}`;
-    }),
+    frames.map(({ text, lead, style }) => (style === 'v8' ? '    at async ' : 'async*') + text.slice(lead.length)),
   );
 }
 

@@ -94,3 +94,85 @@ export function __fibers_restore(saved: usize, low: usize, high: usize): void {
 export function __fibers_discard(saved: usize): void {
   __unpin(saved);
 }
+
+/*
+ * Values that the host makes in the guest's memory, and objects that it keeps.
+ *
+ * A value of several objects is made from the outside in: an object is allocated, put where it belongs, and only then
+ * filled. The outermost is put into a slot of the shadow stack that `__fibers_push` has taken, so every object but the
+ * one just returned is reachable from a slot whenever the next allocation collects.
+ *
+ * That is right in every state of the incremental collector, and without its write barrier (`__link`):
+ * - idle: all objects are white, and a collection that begins now has yet to find them.
+ * - marking: a barrier is needed where a white object is put into one that was scanned already. An object that only a
+ *   slot knows is never scanned while marking goes on: slots are read once, at its end, in the one step that also scans
+ *   all that they reach and turns to sweeping. Until then such an object is white, and so is what is put into it.
+ * - sweeping: what was reached and what is new are of one colour, and are not in the list that is swept.
+ *
+ * For the same reason a root that marking reads earlier than at its end is not enough for objects that are still being
+ * filled: a global and a pinned array are read at its beginning too. They are enough for an object that is complete.
+ *
+ * `minimal` collects only when it is told to, which the host does not do in between; `stub` never does. Neither fills
+ * what it allocates with zeros.
+ */
+
+// @ts-ignore: decorator
+@inline const RUNTIME_STUB = 0;
+
+/** What must live through one allocation and is complete: a root for the functions below, null outside of them. */
+let passing: Object | null = null;
+
+/**
+ * Takes `bytes` (a multiple of an address's size) off the shadow stack, as slots that hold nothing yet, and returns the
+ * address of the first. `__fibers_set_stack(address + bytes)` gives them back.
+ */
+export function __fibers_push(bytes: usize): usize {
+  const pointer = __stack_pointer - bytes;
+  if (bytes > __stack_pointer || pointer < __data_end) throw new Error('the stack is full: raise --stackSize');
+  memory.fill(pointer, 0, bytes);
+  __stack_pointer = pointer;
+  return pointer;
+}
+
+/** Makes an object of `size` zeros, of the class `id`. */
+export function __fibers_new(size: usize, id: u32): usize {
+  const object = __new(size, id);
+  if (ASC_RUNTIME != RUNTIME_INCREMENTAL) memory.fill(object, 0, size);
+  return object;
+}
+
+/**
+ * Makes an array of the class `id` with a buffer of `byteLength` zeros: an `Array` of `length` elements, or a typed array
+ * if `length` is negative.
+ */
+export function __fibers_new_array(id: u32, byteLength: usize, length: i32): usize {
+  const buffer = __fibers_new(byteLength, idof<ArrayBuffer>());
+  passing = changetype<Object>(buffer);
+  const array = __new(length < 0 ? offsetof<Uint8Array>() : offsetof<Array<i32>>(), id);
+  passing = null;
+  store<usize>(array, buffer, offsetof<Array<i32>>('buffer'));
+  store<usize>(array, buffer, offsetof<Array<i32>>('dataStart'));
+  store<i32>(array, <i32>byteLength, offsetof<Array<i32>>('byteLength'));
+  if (length >= 0) store<i32>(array, length, offsetof<Array<i32>>('length_'));
+  return array;
+}
+
+/**
+ * Keeps an object alive for the host, which may do that several times with one object. Returns what `__fibers_release`
+ * takes, exactly once.
+ */
+export function __fibers_hold(object: usize): usize {
+  if (ASC_RUNTIME == RUNTIME_STUB) return 0;
+  passing = changetype<Object>(object);
+  // An array of its own, since pinning an object that others know is not right in every state, as said above.
+  const handle = __new(sizeof<usize>(), idof<StaticArray<Object>>());
+  passing = null;
+  store<usize>(handle, object);
+  __pin(handle);
+  return handle;
+}
+
+/** Lets go of an object that `__fibers_hold` kept. */
+export function __fibers_release(handle: usize): void {
+  __unpin(handle);
+}

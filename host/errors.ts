@@ -10,6 +10,7 @@ export type FiberErrorCode =
   | 'NOT_WASM'
   | 'BAD_MODULE'
   | 'BAD_METADATA'
+  | 'NOT_TYPED'
   | 'BAD_SOURCE_MAP'
   | 'MISSING_IMPORTS'
   | 'NO_SUCH_EXPORT'
@@ -37,6 +38,7 @@ export type FiberErrorCode =
   | 'NO_ALLOCATOR'
   | 'OUT_OF_MEMORY'
   | 'CORRUPT_FRAMES'
+  | 'CORRUPT_VALUE'
   // the instrumenter
   | 'UNSUPPORTED_FEATURE'
   | 'ALREADY_INSTRUMENTED'

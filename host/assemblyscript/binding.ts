@@ -1,0 +1,96 @@
+/** Binds a module that says what its types are (types.ts) to the runtime: which values are converted how, and where. */
+import type { Imports, ImportValue } from '../runtime/api.ts';
+import type { Binding, BindingHost, EntryConversion, SiteConversion } from '../runtime/binding.ts';
+import { Codecs } from './codecs.ts';
+import { defaultImport } from './defaults.ts';
+import { type Conversions, entryConversion, globalConversion, siteConversion } from './functions.ts';
+import { GuestMemory } from './memory.ts';
+import { readTypes } from './parse.ts';
+import { References } from './references.ts';
+import type { FunctionType, GlobalType, ImportType } from './types.ts';
+
+export class AssemblyScriptBinding implements Binding {
+  readonly #memory = new GuestMemory();
+  readonly #shared: Conversions;
+  readonly #exports: ReadonlyMap<string, FunctionType>;
+  readonly #imports: ReadonlyMap<string, ImportType>;
+  readonly #globals: ReadonlyMap<string, GlobalType>;
+  #setArgumentsLength: ((count: number) => void) | null = null;
+
+  /** @throws FiberError `NOT_TYPED`, `BAD_METADATA` */
+  constructor(module: WebAssembly.Module) {
+    const { runtime, types, exports, imports, globals } = readTypes(module);
+    const memory = this.#memory;
+    this.#shared = {
+      memory,
+      codecs: new Codecs(types, memory, new References(memory)),
+      collects: runtime === 'incremental',
+      setArgumentsLength: (count) => this.#setArgumentsLength?.(count),
+    };
+    this.#exports = new Map(exports.map((each) => [each.name, each]));
+    this.#imports = new Map(imports.map((each) => [keyOf(each.module, each.name), each]));
+    this.#globals = new Map(globals.map((each) => [each.name, each]));
+  }
+
+  imports(module: WebAssembly.Module, given: Imports): Imports {
+    const all: Record<string, Record<string, ImportValue>> = Object.create(null);
+    for (const { module: from, name } of WebAssembly.Module.imports(module)) {
+      // What is of the wrong type is reported, with its name, where everything is linked.
+      const value = (member(member(given, from), name) ?? defaultImport(this.#memory, from, name)) as ImportValue;
+      if (value === undefined) continue;
+      const target = (all[from] ??= Object.create(null) as Record<string, ImportValue>);
+      target[name] = value;
+    }
+    return all;
+  }
+
+  attach({ guest, memory }: BindingHost): void {
+    const { exports } = guest.instance;
+    this.#memory.attach(memory, exports);
+    const setArgumentsLength = exports['__setArgumentsLength'];
+    if (typeof setArgumentsLength === 'function')
+      this.#setArgumentsLength = setArgumentsLength as (count: number) => void;
+  }
+
+  entry(name: string): EntryConversion | null {
+    const type = this.#exports.get(name);
+    return type === undefined ? null : entryConversion(this.#shared, name, type);
+  }
+
+  site(module: string, name: string): SiteConversion | null {
+    const type = this.#imports.get(keyOf(module, name));
+    return type === undefined ? null : siteConversion(this.#shared, type);
+  }
+
+  /** A global whose values are more than numbers becomes an object with the property `value`, as a global has it. */
+  value(name: string, exported: unknown): unknown {
+    const type = this.#globals.get(name);
+    if (type === undefined || !(exported instanceof WebAssembly.Global)) return exported;
+    const { lift, lower } = globalConversion(this.#shared, name, type.type);
+    const accessor = {
+      valueOf: (): unknown => lift(exported.value),
+      get value(): unknown {
+        return lift(exported.value);
+      },
+      set value(value: unknown) {
+        if (!type.mutable) throw new TypeError(`${name} is a constant of the guest`);
+        exported.value = lower(value);
+      },
+    };
+    return Object.freeze(accessor);
+  }
+}
+
+const keyOf = (module: string, name: string): string => JSON.stringify([module, name]);
+
+/** A member of what the embedder gave, which may be inherited (from a class), but not from every object. */
+function member(from: unknown, name: string): unknown {
+  if (from === null || (typeof from !== 'object' && typeof from !== 'function')) return undefined;
+  if (name in Object.prototype && !Object.hasOwn(from, name)) return undefined;
+  return (from as Readonly<Record<string, unknown>>)[name];
+}
+
+/** @throws FiberError `NOT_TYPED`, `BAD_METADATA` */
+export function bind(module: WebAssembly.Module): Binding {
+  return new AssemblyScriptBinding(module);
+}

@@ -1,0 +1,45 @@
+/**
+ * What AssemblyScript's own library imports, for embedders that do not give it: `abort`, `trace`, `seed`, the console, the
+ * clocks and the platform's mathematics, all in the module `env`.
+ */
+import { AssemblyScriptError } from './abort.ts';
+import type { GuestMemory } from './memory.ts';
+import { readString } from './text.ts';
+
+/** Objects of the platform whose members a guest may import as `env.NAME.MEMBER`. */
+const PLATFORM = ['console', 'Date', 'Math', 'performance'] as const;
+
+/** @returns undefined if the embedder has to give it */
+export function defaultImport(memory: GuestMemory, module: string, name: string): unknown {
+  if (module !== 'env') return undefined;
+  // The section describes these imports, unless the module is of another version.
+  const text = (value: unknown): string => {
+    if (typeof value !== 'number') return typeof value === 'string' ? value : '';
+    memory.refresh();
+    return value === 0 ? '' : readString(memory, value >>> 0);
+  };
+  switch (name) {
+    case 'abort':
+      return (message: unknown, fileName: unknown, line: number, column: number): never => {
+        throw new AssemblyScriptError(text(message) || 'abort', text(fileName), line >>> 0, column >>> 0);
+      };
+    case 'trace':
+      return (message: unknown, count: number, ...values: number[]): void => {
+        globalThis.console.log(['trace:', text(message), values.slice(0, count).join(', ')].join(' ').trimEnd());
+      };
+    case 'seed':
+      return () => Date.now() * Math.random();
+    default:
+      return platformMember(name);
+  }
+}
+
+function platformMember(path: string): unknown {
+  const [object, member, ...more] = path.split('.');
+  const known = PLATFORM.find((each) => each === object);
+  if (known === undefined || member === undefined || more.length > 0) return undefined;
+  // Each of them has members of many types, which the guest's own declaration must fit.
+  const from = globalThis[known] as unknown as Record<string, unknown> | undefined;
+  const value = from === undefined || !(member in from) || member in Object.prototype ? undefined : from[member];
+  return typeof value === 'function' ? (...args: unknown[]) => Reflect.apply(value, from, args) as unknown : value;
+}

@@ -1,0 +1,59 @@
+/**
+ * What `import 'wasm-fibers/assemblyscript'` gives: guests written in AssemblyScript and compiled with the transform, with
+ * TypeScript's values on both sides.
+ */
+import type { Guest, GuestOptions, Imports, Source, UntypedExports } from '../runtime/api.ts';
+import { instantiateWith } from '../runtime/instantiate.ts';
+import { bind } from './binding.ts';
+
+/** Options of `instantiate`. */
+export interface InstantiateOptions extends GuestOptions {
+  /** The module, for generated code that otherwise loads the `.wasm` file beside it. */
+  readonly source?: Source | PromiseLike<Source>;
+}
+
+/**
+ * Instantiates a module that was compiled with the transform `wasm-fibers/transform`. Its exports take and return
+ * JavaScript's values, and return promises; so do its imports, and those marked `@suspending` may return promises.
+ *
+ * Usually called by the code that the transform writes beside the module, which has the types.
+ *
+ * @param source the module: a URL, its bytes, a compiled module or a response, or a promise of one
+ * @param imports by module and name; those of AssemblyScript's own library need not be given
+ * @throws FiberError `NOT_TYPED` if the module was compiled without the transform; `BAD_METADATA` and the errors of the
+ * core's `instantiate`
+ * @example
+ * const guest = await instantiate<{ greet(name: string): string }>(new URL('app.wasm', import.meta.url), {
+ *   env: { fetchText: async (url: string) => (await fetch(url)).text() },
+ * });
+ * console.log(await guest.exports.greet('World'));
+ */
+export async function instantiate<E = UntypedExports, I extends object = Imports>(
+  source: Source | PromiseLike<Source>,
+  imports?: I,
+  options: InstantiateOptions = {},
+): Promise<Guest<E>> {
+  const { source: _, ...rest } = options;
+  // An interface, which generated code has, is no record to the compiler; its members are looked at one by one.
+  return instantiateWith<E>(bind, source, (imports ?? {}) as Imports, rest);
+}
+
+export { FiberError, type FiberErrorCode } from '../errors.ts';
+export { reentrant } from '../backends/trampolines.ts';
+export type {
+  Fiber,
+  FiberEvent,
+  FiberExports,
+  FiberInfo,
+  FiberState,
+  Guest,
+  GuestOptions,
+  Imports,
+  ImportValue,
+  Source,
+  SpawnOptions,
+  SyncExports,
+} from '../runtime/api.ts';
+export { canSuspend, currentFiber } from '../runtime/current.ts';
+export { AssemblyScriptError } from './abort.ts';
+export { Reference } from './references.ts';

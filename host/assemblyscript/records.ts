@@ -1,0 +1,95 @@
+/**
+ * Plain classes: objects with the same properties on the other side. Further properties of an object are ignored, as
+ * TypeScript's structural types have it; a missing one is undefined, which fits no type. Getters and proxies are read
+ * like everything else, in the order of the fields, once each.
+ */
+import type { Codec } from './codec.ts';
+import type { Depth } from './depth.ts';
+import type { GuestMemory } from './memory.ts';
+import { Mismatch, within } from './mismatch.ts';
+import { corrupt, objectCodec, orNull } from './text.ts';
+
+export interface RecordShape {
+  readonly name: string;
+  readonly id: number;
+  /** Bytes. */
+  readonly size: number;
+  readonly nullable: boolean;
+  readonly holds: boolean;
+}
+
+export interface FieldCodec {
+  readonly name: string;
+  readonly offset: number;
+  /** May be made later than the record's. */
+  readonly codec: () => Codec;
+}
+
+/** An object with these properties, undefined ones, of its own: also one called `__proto__`. */
+export function template(names: readonly string[]): Record<string, unknown> {
+  return Object.fromEntries(names.map((name) => [name, undefined]));
+}
+
+export function recordCodec(
+  memory: GuestMemory,
+  shape: RecordShape,
+  fields: readonly FieldCodec[],
+  depth: Depth | null,
+): Codec {
+  const { id, size, nullable, holds } = shape;
+  const expected = orNull(`an object (${shape.name})`, nullable);
+  const empty = template(fields.map(({ name }) => name));
+
+  const fill = (address: number, value: Record<string, unknown>): void => {
+    let at = '';
+    try {
+      for (const { name, offset, codec } of fields) {
+        at = name;
+        codec().store(address + offset, value[name]);
+      }
+    } catch (error) {
+      throw within(at, error);
+    }
+  };
+  const lift = (address: number): unknown => {
+    const value = { ...empty };
+    let at = '';
+    try {
+      for (const { name, offset, codec } of fields) {
+        at = name;
+        value[name] = codec().load(address + offset);
+      }
+    } catch (error) {
+      throw within(at, error);
+    }
+    return value;
+  };
+  const read = (address: number): unknown => {
+    if ((address & 7) !== 0 || !memory.holds(address, size)) throw corrupt(address);
+    if (depth === null) return lift(address);
+    depth.enter(address);
+    try {
+      return lift(address);
+    } finally {
+      depth.leave();
+    }
+  };
+  const make = (value: unknown, slot: number): number => {
+    if (typeof value !== 'object' || value === null) throw new Mismatch(expected, value);
+    const address = memory.allocate(size, id);
+    if (slot !== 0) memory.u32[slot >>> 2] = address;
+    const source = value as Record<string, unknown>;
+    if (depth === null) {
+      fill(address, source);
+      return address;
+    }
+    depth.enter(value);
+    try {
+      fill(address, source);
+    } finally {
+      depth.leave();
+    }
+    return address;
+  };
+  return objectCodec(memory, { expected, nullable, deep: true, holds }, read, make);
+}

@@ -1,0 +1,83 @@
+/**
+ * Typed arrays: a header and a buffer, copied whole. Exactly the constructor that the type names is taken, of whatever
+ * realm, and subclasses of it (Node's Buffer is a Uint8Array). Nothing of the value's own code runs: what it is and where
+ * its bytes are is asked of the platform's getters.
+ */
+import type { Codec } from './codec.ts';
+import { BYTE_LENGTH, DATA_START, type GuestMemory } from './memory.ts';
+import { Mismatch } from './mismatch.ts';
+import { corrupt, objectCodec, orNull } from './text.ts';
+import type { TypedArrayKind } from './types.ts';
+
+export type TypedArray =
+  | Int8Array
+  | Uint8Array
+  | Uint8ClampedArray
+  | Int16Array
+  | Uint16Array
+  | Int32Array
+  | Uint32Array
+  | BigInt64Array
+  | BigUint64Array
+  | Float32Array
+  | Float64Array;
+
+/** The common prototype of all kinds, whose getters work for every one of them. */
+const prototype = Object.getPrototypeOf(Uint8Array.prototype) as object;
+/** Undefined for what is no typed array. */
+const kindOf = getter(Symbol.toStringTag);
+const lengthOf = getter('length');
+const offsetOf = getter('byteOffset');
+const bufferOf = getter('buffer');
+
+function getter(name: PropertyKey): (this: unknown) => unknown {
+  // These are accessors in every engine.
+  return Object.getOwnPropertyDescriptor(prototype, name)!.get!;
+}
+
+type Construct = {
+  readonly BYTES_PER_ELEMENT: number;
+  new (buffer: ArrayBufferLike, byteOffset?: number, length?: number): TypedArray;
+};
+
+export function typedArrayCodec(memory: GuestMemory, array: TypedArrayKind, id: number, nullable: boolean): Codec {
+  const expected = orNull(`a ${array}`, nullable).replace(/^a (?=I)/, 'an ');
+  // Every platform has each of them, as globals.
+  const Kind = globalThis[array] as unknown as Construct;
+  const size = Kind.BYTES_PER_ELEMENT;
+
+  const read = (address: number): TypedArray => {
+    if (!memory.holds(address, BYTE_LENGTH + 4)) throw corrupt(address);
+    // Within memory, as was just checked.
+    const start = memory.u32[(address + DATA_START) >>> 2] as number;
+    const bytes = memory.u32[(address + BYTE_LENGTH) >>> 2] as number; // As above.
+    if (!memory.holds(start, bytes) || bytes % size !== 0) throw corrupt(address);
+    return new Kind(memory.u8.buffer.slice(start, start + bytes));
+  };
+
+  const make = (value: unknown, slot: number): number => {
+    if (kindOf.call(value) !== array) throw new Mismatch(expected, value);
+    const length = lengthOf.call(value) as number;
+    const offset = offsetOf.call(value) as number;
+    const before = memory.buffer;
+    const address = memory.allocateArray(id, length * size, -1);
+    if (slot !== 0) memory.u32[slot >>> 2] = address;
+    if (length === 0) return address;
+    let source = value as TypedArray;
+    if (lengthOf.call(source) !== length) {
+      // A view of the guest's own memory, which has just grown: the same bytes are at the same place.
+      if (bufferOf.call(value) !== before) throw new Mismatch(`${expected} that keeps its length`, value);
+      source = new Kind(memory.buffer, offset, length);
+    }
+    const start = memory.u32[(address + DATA_START) >>> 2] as number; // Just allocated.
+    copy(memory, source, start, length * size, Kind);
+    return address;
+  };
+  return objectCodec(memory, { expected, nullable, deep: false, holds: false }, read, make);
+}
+
+function copy(memory: GuestMemory, source: TypedArray, start: number, bytes: number, Kind: Construct): void {
+  // Of the same kind, so that bytes are copied: the compiler would have numbers and bigints kept apart.
+  const target = new Kind(memory.buffer, start, bytes / Kind.BYTES_PER_ELEMENT) as Uint8Array;
+  target.set(source as Uint8Array);
+}

@@ -41,6 +41,12 @@ export const TYPED = [
     ['minimal', '-O3', '--runtime', 'minimal', '--stackSize', '32768'],
     ['stub', '-O3', '--runtime', 'stub'],
   ].map(([variant, ...flags]) => ({ name: `soundness-${variant}`, source: 'typed/soundness.ts', flags })),
+  // Each optimisation level inlines something else.
+  ...[['O0'], ['O1', '-O1'], ['O3', '-O3'], ['Oz', '-Oz'], ['debug', '--debug']].map(([variant, ...flags]) => ({
+    name: `traps-${variant}`,
+    source: 'typed/traps.ts',
+    flags: [...flags, '--sourceMap', '--exportTable'],
+  })),
 ];
 
 const WARNINGS = ['-Wall', '-Wextra', '-Werror'];

@@ -1,0 +1,125 @@
+/**
+ * Tasks that wait for each other for ever. Who waits for a task, or for the lock of one, is known to wait for it; who waits
+ * for a queue, an event or a time may be woken by anybody. A task is stuck if it waits for another one that is stuck: for
+ * all of several, if one is; for any of several, if all are. This is asked when a wait begins, when the last wait that
+ * closes a cycle is begun by the one that asks.
+ *
+ * Waits with a time limit end by themselves and are no part of a deadlock. Of waits in host functions the host knows
+ * those for other fibers (`waitsFor`).
+ */
+import * as host from './host';
+import { AnyTask, taskOf } from './task';
+import { Waiter } from './waiter';
+
+let search: u32 = 0;
+
+/** @internal Fails the task that is about to wait if it would wait for ever. */
+export function refuseDeadlock(waiter: Waiter): void {
+  if (isStuck(waiter)) host.refuse('DEADLOCK', explainDeadlock(waiter));
+}
+
+/** @internal */
+export function isStuck(waiter: Waiter): bool {
+  // Nearly always a short chain.
+  const start = waiter.task;
+  const mark = ++search;
+  let from = start;
+  do {
+    from.mark = mark;
+    if (isFree(from, start)) return false;
+    const wait = from.waiter;
+    let next: AnyTask | null;
+    if (wait) {
+      if (wait.blockers() > 1) return isStuckInGraph(start);
+      next = wait.blocker(0);
+    } else next = hostTarget(from);
+    if (!next) return false;
+    from = next;
+  } while (from.mark != mark);
+  return from == start;
+}
+
+/** May the task go on by itself, or whoever it waits for be anybody? */
+function isFree(task: AnyTask, start: AnyTask): bool {
+  const wait = task.waiter;
+  if (wait) return wait.blockers() == 0 || (task != start && (wait.granted || wait.timed));
+  return hostTarget(task) == null;
+}
+
+function hostTarget(task: AnyTask): AnyTask | null {
+  return task.started ? taskOf(host.waitsFor(task.fiber)) : null;
+}
+
+function isStuckInGraph(start: AnyTask): bool {
+  const mark = ++search;
+  const nodes: AnyTask[] = [start];
+  start.mark = mark;
+  for (let i = 0; i < nodes.length; i++) {
+    const task = nodes[i];
+    task.stuck = !isFree(task, start);
+    if (!task.stuck) continue;
+    for (let b = 0; b < blockersOf(task); b++) {
+      const next = blockerOf(task, b);
+      if (!next || next.mark == mark) continue;
+      next.mark = mark;
+      nodes.push(next);
+    }
+  }
+  let changed: bool;
+  do {
+    changed = false;
+    for (let i = 0; i < nodes.length; i++) {
+      if (nodes[i].stuck && canGoOn(nodes[i])) {
+        nodes[i].stuck = false;
+        changed = true;
+      }
+    }
+  } while (changed);
+  return start.stuck;
+}
+
+function canGoOn(task: AnyTask): bool {
+  const wait = task.waiter;
+  const all = wait ? wait.needsAll() : true;
+  for (let b = 0; b < blockersOf(task); b++) {
+    const next = blockerOf(task, b);
+    if (next && next.stuck != all) return !all;
+  }
+  return all;
+}
+
+function blockersOf(task: AnyTask): i32 {
+  const wait = task.waiter;
+  return wait ? wait.blockers() : 1;
+}
+
+function blockerOf(task: AnyTask, index: i32): AnyTask | null {
+  const wait = task.waiter;
+  return wait ? wait.blocker(index) : hostTarget(task);
+}
+
+/** @internal */
+export function explainDeadlock(waiter: Waiter): string {
+  isStuckInGraph(waiter.task);
+  const mark = ++search;
+  let text = '';
+  let task: AnyTask | null = waiter.task;
+  while (task && task.mark != mark) {
+    task.mark = mark;
+    const wait = task.waiter;
+    const next = firstStuck(task);
+    if (text.length > 0) text += ', ';
+    text += task.toString() + ' waits for ';
+    text += wait ? wait.describe() : next ? next.toString() + ' in a host function' : 'itself';
+    task = next;
+  }
+  return 'The wait would never end: ' + text + '.';
+}
+
+function firstStuck(task: AnyTask): AnyTask | null {
+  for (let b = 0; b < blockersOf(task); b++) {
+    const next = blockerOf(task, b);
+    if (next && next.stuck) return next;
+  }
+  return null;
+}

@@ -1,0 +1,278 @@
+/**
+ * The host half of the guest library (assembly/): tasks are fibers, and the guest knows them by their ids. Who waits for
+ * what is decided in the guest; here fibers are started, parked, woken and cancelled, and what they failed with is kept.
+ *
+ *     guest                     host
+ *     spawn(name)          ->   a fiber that calls __fibers_task_run
+ *     park(ms, target)     ->   a promise, resolved by wake(fiber) or by a timer
+ *     raise(fiber)         ->   throws the error that the fiber failed with
+ *     __fibers_task_ended  <-   a fiber has failed, was cancelled, or is a call of the embedder that has ended
+ *
+ * What holds:
+ * - A fiber is in `#tasks` from its start, or from the moment in which it asked who it is, to its end; in `#parking` while it
+ *   waits; its error is kept from its end until the guest says that nobody can ask for it any more.
+ * - The module's imports take and give numbers only; texts are read from the guest's memory before the import returns.
+ */
+import type { GuestFunction, HostFunction } from '../backends/backend.ts';
+import { FiberError } from '../errors.ts';
+import type { Fiber } from '../runtime/api.ts';
+import type { BindingHost } from '../runtime/binding.ts';
+import { canSuspend, currentFiber } from '../runtime/current.ts';
+import { RunnableFiber } from '../runtime/fiber.ts';
+import { markWait } from '../runtime/promises.ts';
+import { codeOf, guestError, messageOf, TaskFailures } from './tasks-failures.ts';
+import { Parking } from './tasks-parking.ts';
+
+export const TASKS_MODULE = 'wasm-fibers:tasks';
+
+/** Options of `instantiate` for guests that use `wasm-fibers/assembly`. */
+export interface TaskOptions {
+  /**
+   * What it means when every live fiber of the guest waits in the library, without a time limit, for another task. `wait`
+   * (default): the embedder will call the guest and wake one. `deadlock`: the embedder never does, so after a turn of the
+   * event loop they all fail with `DEADLOCK`, which says what each waits for.
+   */
+  readonly whenIdle?: 'wait' | 'deadlock';
+  /**
+   * Told of a task that failed though nobody has asked for its result: when the guest has no live fiber any more, or no
+   * reference to the task. Never of one that was cancelled. Default: the error is reported as an unhandled rejection.
+   */
+  readonly onTaskError?: (error: unknown, fiber: Fiber) => void;
+}
+
+/** As TaskState of assembly/task.ts. */
+const State = { DONE: 1, FAILED: 2, CANCELLED: 3 } as const;
+
+/** Parts of `text`, as in assembly/host.ts. */
+const Part = { CODE: 0, MESSAGE: 1, NAME: 2 } as const;
+
+interface KnownTask {
+  readonly fiber: Fiber;
+  /** A call of the embedder: it ends without telling the guest. */
+  readonly adopted: boolean;
+}
+
+export class TaskHost {
+  /** The module `TASKS_MODULE`. */
+  readonly imports: Record<string, HostFunction>;
+  readonly #tasks = new Map<number, KnownTask>();
+  readonly #parking: Parking;
+  readonly #failures: TaskFailures;
+  #host: BindingHost | null = null;
+  #run: GuestFunction = absent;
+  #ended: GuestFunction = absent;
+  #notParked: GuestFunction = absent;
+  #waitsFor: GuestFunction = absent;
+
+  constructor({ whenIdle = 'wait', onTaskError }: TaskOptions = {}) {
+    check('whenIdle', whenIdle, whenIdle === 'wait' || whenIdle === 'deadlock', "'wait' or 'deadlock'");
+    check('onTaskError', onTaskError, onTaskError === undefined || typeof onTaskError === 'function', 'a function');
+    this.#failures = new TaskFailures(onTaskError);
+    this.#parking = new Parking(whenIdle === 'deadlock' ? () => this.#failIfAllWait() : null);
+    this.imports = {
+      current: () => currentFiber()?.id ?? 0,
+      spawn: (name: number) => this.#spawn(this.#read(name)),
+      spawn_cleanup: (of: number) => this.#spawnCleanup(of),
+      adopt: (id: number) => this.#adopt(id),
+      park: (ms: number, target: number) => this.#park(ms, target),
+      wake: (id: number) => this.#parking.wake(id),
+      cancel: (id: number, reason: number) => this.#cancel(id, this.#read(reason)),
+      cancelled: (id: number) => Number(cancellationOf(this.#tasks.get(id)?.fiber ?? currentFiber()) !== null),
+      waits_for: (id: number) => this.#target(id),
+      raise: (id: number) => {
+        throw this.#failures.see(id);
+      },
+      fail: (code: number, message: number) => {
+        throw guestError(this.#read(code), this.#read(message));
+      },
+      text: (id: number, part: number, address: number) => this.#text(id, part, address),
+      forget: (id: number) => this.#failures.forget(id),
+    };
+  }
+
+  /** The instance exists. */
+  attach(host: BindingHost): void {
+    const { exports } = host.guest.instance;
+    const find = (name: string): GuestFunction => {
+      const value = exports[name];
+      return typeof value === 'function' ? (value as GuestFunction) : absent;
+    };
+    this.#host = host;
+    this.#run = find('__fibers_task_run');
+    this.#ended = find('__fibers_task_ended');
+    this.#notParked = find('__fibers_task_not_parked');
+    this.#waitsFor = find('__fibers_task_waits_for');
+  }
+
+  /** A fiber of the guest has ended, whosever it is (`Binding.ended`). */
+  ended(fiber: Fiber, failed: boolean, value: unknown): void {
+    const { id } = fiber;
+    const task = this.#tasks.get(id);
+    if (task !== undefined) {
+      this.#parking.leave(id);
+      this.#tasks.delete(id);
+      const cancellation = cancellationOf(fiber);
+      if (cancellation !== null) this.#tell(task, State.CANCELLED, cancellation);
+      else if (failed) this.#tell(task, State.FAILED, value);
+      else if (task.adopted) this.#call(this.#ended, [id, State.DONE]);
+    }
+    this.#parking.changed();
+    // To count the live fibers takes as long as there are of them.
+    if (this.#tasks.size === 0 && this.#failures.unseen && this.#guest.guest.fibers.length === 0)
+      this.#failures.report();
+  }
+
+  /** Tells the guest that a task did not end by itself. */
+  #tell({ fiber, adopted }: KnownTask, state: number, error: unknown): void {
+    // Before, since the guest may ask for it at once. The embedder sees the failures of its own calls.
+    this.#failures.add(fiber, error, !adopted && state === State.FAILED && !isCancellation(error));
+    if (this.#call(this.#ended, [fiber.id, state]) !== 1) this.#failures.forgetUnlessUnseen(fiber.id);
+  }
+
+  #spawn(name: string): number {
+    return this.#start(name === '' ? 'task' : name);
+  }
+
+  #start(name: string): number {
+    const fiber = this.#guest.spawn(this.#run, name, []);
+    this.#tasks.set(fiber.id, { fiber, adopted: false });
+    // Whether its failure was seen is for `#failures` to say.
+    fiber.result.catch(nothing);
+    return fiber.id;
+  }
+
+  #spawnCleanup(of: number): number {
+    try {
+      return this.#start(`cleanup of ${this.#failures.fiber(of)?.name ?? `fiber ${of}`}`);
+    } catch (error) {
+      if (error instanceof FiberError) return 0;
+      throw error;
+    }
+  }
+
+  #adopt(id: number): void {
+    const fiber = currentFiber();
+    if (fiber?.id === id) this.#tasks.set(id, { fiber, adopted: true });
+  }
+
+  #park(ms: number, target: number): Promise<void> {
+    const fiber = currentFiber();
+    if (fiber === null || !canSuspend()) {
+      // The core refuses the promise, with the reason, and the guest's call fails.
+      if (fiber !== null) this.#call(this.#notParked, [fiber.id]);
+      return Promise.resolve();
+    }
+    if (ms === 0) return Promise.resolve();
+    const promise = this.#parking.park(fiber.id, ms);
+    const task = target === 0 ? undefined : this.#tasks.get(target);
+    if (task !== undefined) markWait(promise, task.fiber);
+    return promise;
+  }
+
+  #cancel(id: number, reason: string): number {
+    return Number(this.#tasks.get(id)?.fiber.cancel(reason === '' ? undefined : reason) === true);
+  }
+
+  /** The task whose end a fiber waits for in a host function of the embedder, maybe through fibers that are no tasks. */
+  #target(id: number): number {
+    const start = this.#tasks.get(id)?.fiber;
+    let next = start?.waitingOn ?? null;
+    while (next !== null && typeof next !== 'string' && next !== start) {
+      if (next.guest === this.#guest.guest && this.#tasks.has(next.id)) return next.id;
+      next = next.waitingOn;
+    }
+    return next === start ? id : 0;
+  }
+
+  #text(id: number, part: number, address: number): number {
+    const text =
+      part === Part.NAME
+        ? (this.#tasks.get(id)?.fiber.name ?? '')
+        : part === Part.CODE
+          ? codeOf(this.#failures.see(id))
+          : messageOf(this.#failures.see(id));
+    if (address !== 0) {
+      const units = new Uint16Array(this.#memory.buffer, address >>> 0, text.length);
+      for (let i = 0; i < text.length; i++) units[i] = text.charCodeAt(i);
+    }
+    return text.length;
+  }
+
+  /** All fibers of the guest wait for each other. */
+  #failIfAllWait(): void {
+    const waiting = this.#parking.waiting;
+    const { fibers } = this.#guest.guest;
+    if (waiting.length === 0 || waiting.length !== fibers.length) return;
+    const lines = fibers.map((fiber) => {
+      const what = this.#read(Number(this.#call(this.#waitsFor, [fiber.id]) ?? 0));
+      return `#${fiber.id} (${fiber.name}) waits for ${what}`;
+    });
+    const message = `All tasks wait, and nobody is left to wake them: ${lines.join('; ')}.`;
+    for (const id of waiting) this.#parking.fail(id, new FiberError('DEADLOCK', message));
+  }
+
+  /** Calls into the guest; undefined if it cannot run any more. */
+  #call(fn: GuestFunction, args: readonly unknown[]): unknown {
+    try {
+      return this.#guest.callSync(fn, args);
+    } catch (error) {
+      if (error instanceof FiberError && (error.code === 'DISPOSED' || error.code === 'GUEST_POISONED'))
+        return undefined;
+      // A guest without memory, or with a damaged heap.
+      void Promise.reject(error);
+      return undefined;
+    }
+  }
+
+  /** The string at an address: its bytes' number lies before it. */
+  #read(address: number): string {
+    const start = address >>> 0;
+    if (start === 0) return '';
+    const { buffer } = this.#memory;
+    const length = (new DataView(buffer).getUint32(start - 4, true) >>> 1) | 0;
+    const units = new Uint16Array(buffer, start, length);
+    let text = '';
+    for (let i = 0; i < length; i++) text += String.fromCharCode(units[i] as number); // In the array's bounds.
+    return text;
+  }
+
+  get #memory(): WebAssembly.Memory {
+    const { memory } = this.#guest;
+    if (memory === null) throw new FiberError('BAD_METADATA', `A guest that imports ${TASKS_MODULE} has a memory.`);
+    return memory;
+  }
+
+  get #guest(): BindingHost {
+    if (this.#host === null) {
+      throw new FiberError(
+        'NO_FIBER',
+        'Tasks cannot be used in a start section, where nothing can wait: compile with --exportStart _start.',
+      );
+    }
+    return this.#host;
+  }
+}
+
+/** Why a fiber ends, or has ended, before its time. */
+function cancellationOf(fiber: Fiber | null): FiberError | null {
+  return fiber instanceof RunnableFiber ? fiber.cancellation : null;
+}
+
+/** A task that waits for a cancelled one fails with the same error. */
+function isCancellation(error: unknown): boolean {
+  return error instanceof FiberError && error.code === 'CANCELLED';
+}
+
+function check(name: string, value: unknown, fits: boolean, expected: string): void {
+  if (fits) return;
+  throw new FiberError('INVALID_OPTION', `The option ${name} must be ${expected}; it is ${String(value)}.`);
+}
+
+function absent(): never {
+  throw new FiberError(
+    'BAD_METADATA',
+    `The guest imports ${TASKS_MODULE} but does not export what it needs: compile assembly/exports.ts in as an entry file, as the transform does.`,
+  );
+}
+
+function nothing(): void {}

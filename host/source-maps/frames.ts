@@ -47,16 +47,24 @@ const CAUSE = /^[A-Za-z][\w .]*\*/;
  * @param message its message, whose lines are not looked at
  */
 export function parseStack(stack: string, message: string): Line[] {
-  const header = message === '' ? -1 : stack.slice(0, 200 + message.length).indexOf(message);
-  const from = header < 0 ? 0 : header + message.length;
+  const from = endOfHeader(stack, message);
   // The rest of the message's last line is empty.
-  const first = stack.slice(0, from);
   const lines = stack
     .slice(from)
     .split('\n')
     .map((line) => parseLine(line));
   const [rest, ...others] = lines;
-  return from === 0 || rest === undefined ? lines : [verbatim(first + rest.text), ...others];
+  return from === 0 || rest === undefined ? lines : [verbatim(stack.slice(0, from) + rest.text), ...others];
+}
+
+/** V8 begins with `Name: message`; others with the first frame, which may happen to have the message's text in it. */
+function endOfHeader(stack: string, message: string): number {
+  const [first = ''] = stack.split('\n', 1);
+  const [head = ''] = message.split('\n', 1);
+  const start = first.lastIndexOf(head);
+  const end = start + message.length;
+  const begins = start === 0 || first.slice(0, Math.max(0, start)).endsWith(': ');
+  return begins && stack.startsWith(message, start) && (stack[end] ?? '\n') === '\n' ? end : 0;
 }
 
 const verbatim = (text: string): Line => ({ text, frame: null, lead: '', style: 'v8', counts: false });

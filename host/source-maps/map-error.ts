@@ -226,7 +226,7 @@ function correctAbort(error: Error, lines: readonly Mapped[]): Mapped[] {
   );
 }
 
-/** SpiderMonkey's own limit, frames. */
+/** SpiderMonkey keeps no more frames than this, even where it knows V8's property. */
 const SPIDERMONKEY_LIMIT = 128;
 const CUT = '    ... and more that the engine did not keep (see Error.stackTraceLimit)';
 const FOREIGN = '    (no source map was given for the module of these frames)';
@@ -237,8 +237,8 @@ function isCut(lines: readonly Mapped[]): boolean {
   const frames = lines.filter(({ line }) => line.counts);
   const last = frames.at(-1)?.line;
   if (last === undefined || last.frame === null || last.lead.includes('async')) return false;
-  const limit = last.style === 'v8' ? (Error as { stackTraceLimit?: number }).stackTraceLimit : SPIDERMONKEY_LIMIT;
-  return limit !== undefined && frames.length >= limit;
+  const { stackTraceLimit = Infinity } = Error as { stackTraceLimit?: number };
+  return frames.length >= (last.style === 'v8' ? stackTraceLimit : Math.min(SPIDERMONKEY_LIMIT, stackTraceLimit));
 }
 
 function isOwned({ line: { frame } }: Mapped, maps: readonly SourceMap[]): boolean {

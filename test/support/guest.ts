@@ -20,8 +20,13 @@ export async function hasGuest(name: string): Promise<boolean> {
   return (await read(name)) !== undefined;
 }
 
+/** Where `build/guests/<name>.wasm` is, for what loads it by itself. */
+export function guestAddress(name: string): URL {
+  return new URL(`${GUESTS}${name}.wasm`, import.meta.url);
+}
+
 async function read(name: string): Promise<Uint8Array<ArrayBuffer> | undefined> {
-  const url = new URL(`${GUESTS}${name}.wasm`, import.meta.url);
+  const url = guestAddress(name);
   if (url.protocol === 'file:') {
     const fs = process.getBuiltinModule('node:fs');
     return fs.existsSync(url) ? new Uint8Array(fs.readFileSync(url)) : undefined;

@@ -90,8 +90,15 @@ async function build() {
   console.log('\n== guests');
   const { code, output } = await run(process.execPath, ['test/guests/build.mjs'], { capture: true });
   total.skips.push(...output.split('\n').filter((line) => line.startsWith('skipped:')));
-  if (code !== 0) fail('test/guests/build.mjs could not build the guests');
-  return code === 0;
+  if (code !== 0) {
+    fail('test/guests/build.mjs could not build the guests');
+    return false;
+  }
+  if (!existsSync(path.join(ROOT, 'examples/build.mjs'))) return true;
+  console.log('\n== examples');
+  if ((await run(process.execPath, ['examples/build.mjs'])).code === 0) return true;
+  fail('examples/build.mjs could not build the examples');
+  return false;
 }
 
 /** Adds up one environment's report and returns its failures; a file that did not load is a failure of its own. */

@@ -41,6 +41,23 @@ export const TYPED = [
     ['minimal', '-O3', '--runtime', 'minimal', '--stackSize', '32768'],
     ['stub', '-O3', '--runtime', 'stub'],
   ].map(([variant, ...flags]) => ({ name: `soundness-${variant}`, source: 'typed/soundness.ts', flags })),
+  // In small steps the collector is found in every state that it can be in.
+  ...[
+    ['O0'],
+    ['O3', '-O3'],
+    ['Oz', '-Oz'],
+    ['debug', '--debug'],
+    ['steps', '-O3', '--use', 'ASC_GC_GRANULARITY=64', '--use', 'ASC_GC_SWEEPFACTOR=100'],
+    ['minimal', '-O3', '--runtime', 'minimal', '--stackSize', '32768'],
+    ['stub', '-O3', '--runtime', 'stub'],
+  ].map(([variant, ...flags]) => ({ name: `values-${variant}`, source: 'typed/values.ts', flags })),
+  // The guest library.
+  ...[
+    ['O3', '-O3'],
+    ['debug', '--debug'],
+    ['minimal', '-O3', '--runtime', 'minimal', '--stackSize', '32768'],
+    ['stub', '-O3', '--runtime', 'stub'],
+  ].map(([variant, ...flags]) => ({ name: `tasks-${variant}`, source: 'typed/tasks.ts', flags })),
   // Each optimisation level inlines something else.
   ...[['O0'], ['O1', '-O1'], ['O3', '-O3'], ['Oz', '-Oz'], ['debug', '--debug']].map(([variant, ...flags]) => ({
     name: `traps-${variant}`,

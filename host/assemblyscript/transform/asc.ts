@@ -2,7 +2,7 @@
  * The part of asc that the transform uses, in the shapes that asc 0.28 has. Its own declarations are not used: they would
  * have to be installed wherever ours are read, and their enumerations cannot be imported under `isolatedModules`.
  */
-import type { Binaryen, BinaryenModule, Ref } from '../../instrument/binaryen.ts';
+import type { Binaryen, Ref } from '../../instrument/binaryen.ts';
 
 /** Numbers of asc's enumerations; a test holds them against asc. */
 export const ElementKind = {
@@ -25,6 +25,7 @@ export const CommonFlags = {
   Ambient: 0x8000,
   Generic: 0x10000,
   Constructor: 0x80000,
+  ModuleImport: 0x200000,
   Compiled: 0x800000,
   Inlined: 0x2000000,
 } as const;
@@ -51,14 +52,20 @@ export const TypeKind = {
 export const TypeFlags = { Nullable: 0x200 } as const;
 
 export const NodeKind = {
+  Parameter: 6,
   Identifier: 7,
   Literal: 17,
   PropertyAccess: 22,
   ClassDeclaration: 52,
+  EnumDeclaration: 53,
+  FieldDeclaration: 55,
   FunctionDeclaration: 56,
   MethodDeclaration: 59,
   NamespaceDeclaration: 60,
+  VariableDeclaration: 62,
 } as const;
+
+export const DecoratorKind = { Custom: 0, External: 9, ExternalJs: 10 } as const;
 
 export const LiteralKind = { String: 2 } as const;
 
@@ -94,6 +101,7 @@ export interface Identifier extends Node {
 
 export interface Decorator extends Node {
   readonly name: Node;
+  readonly decoratorKind: number;
   readonly args: readonly Node[] | null;
 }
 
@@ -113,6 +121,10 @@ export interface NamespaceDeclaration extends Declaration {
   readonly members: readonly Declaration[];
 }
 
+export interface ClassDeclaration extends Declaration {
+  readonly members: readonly Declaration[];
+}
+
 export interface Element {
   readonly kind: number;
   readonly name: string;
@@ -128,6 +140,8 @@ export interface File extends Element {
   readonly source: Source;
   readonly exports: ReadonlyMap<string, Element> | null;
   readonly exportsStar: readonly File[] | null;
+  /** Of the code at its top level. */
+  readonly startFunction: FunctionElement;
 }
 
 export interface GlobalElement extends Element {
@@ -143,8 +157,13 @@ export interface EnumValue extends Element {
 export interface FunctionElement extends Element {
   readonly prototype: Element;
   readonly signature: Signature;
-  readonly localsByIndex: readonly { readonly name: string; readonly type: Type; readonly declaration: Declaration }[];
+  readonly localsByIndex: readonly Local[];
   getParameterName(index: number): string;
+}
+
+export interface Local extends Element {
+  readonly index: number;
+  readonly type: Type;
 }
 
 export interface FunctionPrototype extends Element {
@@ -176,6 +195,8 @@ export interface ClassElement extends Element {
 
 /** Of a field, a getter or a setter; `instance` is null for those that nobody uses. */
 export interface PropertyPrototype extends Element {
+  /** Null if it is not a field. Its `declaration` then is one that asc has made. */
+  readonly fieldDeclaration: Declaration | null;
   readonly instance:
     | (Element & { readonly type: Type; readonly isField: boolean; readonly memoryOffset: number })
     | null;
@@ -206,6 +227,9 @@ export interface CompilerOptions {
   readonly importMemory: boolean;
   readonly importTable: boolean;
   readonly isWasm64: boolean;
+  readonly exportMemory: boolean;
+  readonly exportTable: boolean;
+  readonly exportRuntime: boolean;
   readonly exportStart: string | null;
   readonly optimizeLevelHint: number;
   readonly shrinkLevelHint: number;
@@ -216,7 +240,7 @@ export interface Program {
   readonly parser: Parser;
   sources: Source[];
   readonly filesByName: ReadonlyMap<string, File>;
-  readonly elementsByName: ReadonlyMap<string, Element>;
+  readonly instancesByName: ReadonlyMap<string, Element>;
   readonly moduleImports: ReadonlyMap<string, ReadonlyMap<string, Element>>;
   readonly module: AscModule;
   readonly stringInstance: ClassElement;
@@ -225,6 +249,9 @@ export interface Program {
   readonly arrayPrototype: Element;
   readonly staticArrayPrototype: Element;
   readonly uint8ClampedArrayPrototype: Element;
+  readonly diagnostics: readonly { message: string }[];
+  error(code: number, range: Range, argument: string): void;
+  warning(code: number, range: Range, argument: string): void;
 }
 
 /** asc's own wrapper of the module; the binaryen.js one that transforms get stands for the same. */
@@ -234,11 +261,13 @@ export interface AscModule {
 
 /** The binaryen.js module that transforms get. asc calls these of its methods once they have run. */
 export interface OutputModule {
-  emitBinary: BinaryenModule['emitBinary'];
+  /** Without an argument it answers with the bytes alone. */
+  emitBinary(sourceMapUrl: string | null): { readonly binary: Uint8Array; readonly sourceMap: string };
   emitText(): string;
   emitStackIR(): string;
   addCustomSection(name: string, contents: Uint8Array): void;
   getGlobal(name: string): Ref;
+  dispose(): void;
 }
 
 /** asc's Binaryen, with what we use of it besides instrumenting. */
@@ -252,7 +281,6 @@ export interface TransformContext {
   readonly program: Program;
   readonly binaryen: AscBinaryen;
   readonly baseDir: string;
-  readonly stdout: Output;
   readonly stderr: Output;
   readFile(filename: string, baseDir: string): string | null | Promise<string | null>;
   /** asc's own answers `false` where writing failed. */

@@ -15,6 +15,8 @@ export function docLines(declaration: Declaration): readonly string[] {
   let end = Math.min(...starts);
   for (;;) {
     const before = text.slice(0, end).trimEnd();
+    // What an empty line parts from a declaration is about the file.
+    if (/\n\s*\n/.test(text.slice(before.length, end))) return [];
     if (before.endsWith('*/')) {
       const from = before.lastIndexOf('/*');
       if (from < 0) return [];

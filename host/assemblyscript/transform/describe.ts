@@ -5,7 +5,7 @@
  */
 import type { FunctionType, GlobalType, ImportType, Parameter, TypeSection } from '../types.ts';
 import { TYPES_VERSION } from '../types.ts';
-import { CommonFlags, ElementKind, SourceKind } from './asc.ts';
+import { CommonFlags, DecoratorKind, ElementKind, SourceKind } from './asc.ts';
 import type {
   Element,
   EnumValue,
@@ -17,13 +17,19 @@ import type {
   Program,
   Type,
 } from './asc.ts';
+import { eclipsedImports, importedFunctions } from './imports.ts';
 import { LIBRARY, TASKS_MODULE } from './library.ts';
-import { TypeTable, Undescribable } from './type-table.ts';
+import type { Reporter } from './report.ts';
+import { showSignature, showType, TypeTable, Undescribable } from './type-table.ts';
 
 /** An element and the name that it has on the other side. */
 export interface Named<E extends Element> {
   readonly name: string;
   readonly element: E;
+}
+
+export interface ImportedGlobal extends Named<GlobalElement> {
+  readonly module: string;
 }
 
 export interface EnumDescription extends Named<Element> {
@@ -40,15 +46,12 @@ export interface Description {
   readonly globals: readonly GlobalElement[];
   readonly imports: readonly FunctionElement[];
   /** Imported globals, by module. */
-  readonly importedGlobals: readonly (Named<GlobalElement> & { readonly module: string })[];
+  readonly importedGlobals: readonly ImportedGlobal[];
   readonly enums: readonly EnumDescription[];
 }
 
 /** The value of a constant of the compiled module, null if it is not known before it runs. */
 export type ReadGlobal = (internalName: string) => number | null;
-
-/** Says that something cannot be described, at its place in the source. */
-export type Report = (sentence: string, at: Node) => void;
 
 const RUNTIMES = ['stub', 'minimal', 'incremental'] as const;
 
@@ -56,7 +59,7 @@ export function describe(
   program: Program,
   suspending: ReadonlySet<Element>,
   readGlobal: ReadGlobal,
-  report: Report,
+  report: Reporter,
 ): Description {
   return new Describer(program, suspending, readGlobal, report).run();
 }
@@ -65,14 +68,14 @@ class Describer {
   readonly #program: Program;
   readonly #suspending: ReadonlySet<Element>;
   readonly #readGlobal: ReadGlobal;
-  readonly #report: Report;
+  readonly #report: Reporter;
   readonly #types: TypeTable;
   readonly #seen = new Set<string>();
   readonly #exports: (Named<FunctionElement> & { type: FunctionType })[] = [];
   readonly #globals: (Named<GlobalElement> & { type: GlobalType })[] = [];
   readonly #enums: EnumDescription[] = [];
 
-  constructor(program: Program, suspending: ReadonlySet<Element>, readGlobal: ReadGlobal, report: Report) {
+  constructor(program: Program, suspending: ReadonlySet<Element>, readGlobal: ReadGlobal, report: Reporter) {
     this.#program = program;
     this.#suspending = suspending;
     this.#readGlobal = readGlobal;
@@ -87,21 +90,14 @@ class Describer {
       this.#file(file, new Set());
     }
     const imports: { element: FunctionElement; type: ImportType }[] = [];
-    const importedGlobals: (Named<GlobalElement> & { module: string })[] = [];
-    for (const [module, names] of this.#program.moduleImports) {
+    for (const { module, name, element } of importedFunctions(this.#program)) {
       if (module === TASKS_MODULE) continue;
-      for (const [name, element] of names) {
-        if (element.kind === ElementKind.Global) {
-          importedGlobals.push({ module, name, element: element as GlobalElement });
-          continue;
-        }
-        if (element.kind !== ElementKind.Function) continue;
-        const fn = element as FunctionElement;
-        const type = this.#function(fn, `the import "${module}.${name}"`, true);
-        if (type === null) continue;
-        imports.push({ element: fn, type: { module, name, suspending: this.#suspending.has(element), ...type } });
-      }
+      this.#checkCode(element);
+      const type = this.#function(element, `the import "${module}.${name}"`, true);
+      if (type === null) continue;
+      imports.push({ element, type: { module, name, suspending: this.#suspending.has(element), ...type } });
     }
+    this.#checkEclipsed();
     return {
       section: {
         version: TYPES_VERSION,
@@ -115,9 +111,48 @@ class Describer {
       exports: this.#exports.map((each) => each.element),
       globals: this.#globals.map((each) => each.element),
       imports: imports.map((each) => each.element),
-      importedGlobals,
+      importedGlobals: this.#importedGlobals(),
       enums: this.#enums,
     };
+  }
+
+  /** Two declarations of one import get the same function of the host, whose values can be of one type only. */
+  #checkEclipsed(): void {
+    for (const { module, name, element } of eclipsedImports(this.#program)) {
+      const listed = this.#program.moduleImports.get(module)?.get(name) as FunctionElement;
+      if (showSignature(listed.signature) === showSignature(element.signature)) continue;
+      this.#report.error(
+        `The import "${module}.${name}" is declared twice, as ${showSignature(element.signature)} and as ${showSignature(listed.signature)}. Give one of them another name with @external.`,
+        element.declaration,
+      );
+    }
+  }
+
+  #checkCode(element: FunctionElement): void {
+    if (isStandard(element)) return;
+    const { declaration } = element;
+    const code = declaration.decorators?.find((each) => each.decoratorKind === DecoratorKind.ExternalJs);
+    if (code === undefined) return;
+    this.#report.error('wasm-fibers has no @external.js: pass the function to instantiate() as an import.', code);
+  }
+
+  #importedGlobals(): ImportedGlobal[] {
+    const found: ImportedGlobal[] = [];
+    for (const [module, names] of this.#program.moduleImports) {
+      for (const [name, element] of names) {
+        if (element.kind !== ElementKind.Global) continue;
+        const global = element as GlobalElement;
+        if (global.type.isInternalReference) {
+          this.#report.error(
+            `The imported variable "${module}.${name}" is of the type ${showType(global.type)}, which cannot be made before the program runs. Import a function that returns it.`,
+            global.declaration,
+          );
+        } else if (this.#type(global.type, `the imported variable "${module}.${name}"`, global.declaration) !== null) {
+          found.push({ module, name, element: global });
+        }
+      }
+    }
+    return found;
   }
 
   #file(file: File, visited: Set<File>): void {
@@ -130,6 +165,13 @@ class Describer {
 
   #export(name: string, element: Element): void {
     if (this.#seen.has(name) || element.is(CommonFlags.Private)) return;
+    if (name.startsWith('__fibers_')) {
+      this.#report.error(
+        `"${name}" is exported: names that begin with "__fibers_" are wasm-fibers' own.`,
+        element.declaration,
+      );
+      return;
+    }
     switch (element.kind) {
       case ElementKind.FunctionPrototype: {
         if (element.is(CommonFlags.Generic)) return;
@@ -210,7 +252,7 @@ class Describer {
       return add();
     } catch (error) {
       if (!(error instanceof Undescribable)) throw error;
-      this.#report(`${capital(what)} ${error.message}`, at);
+      this.#report.error(`${capital(what)} ${error.message}`, at);
       return null;
     }
   }
@@ -220,8 +262,16 @@ function capital(text: string): string {
   return text.slice(0, 1).toUpperCase() + text.slice(1);
 }
 
-/** Does the runtime, not the embedder, provide this import? */
-export function isProvided(element: Element): boolean {
+/** Is it an import that asc's standard library declares? */
+function isStandard(element: Element): boolean {
   const { normalizedPath } = element.declaration.range.source;
   return normalizedPath.startsWith('~lib/') && !normalizedPath.startsWith(LIBRARY);
+}
+
+/** What `wasm-fibers/assemblyscript` gives a module in `env` if the embedder does not. */
+const PROVIDED = /^(?:abort|trace|seed|(?:console|Date|Math|performance)\..+)$/;
+
+/** Need the embedder not give this import? */
+export function isProvided(module: string, name: string): boolean {
+  return module === 'env' && PROVIDED.test(name);
 }

@@ -1,47 +1,63 @@
 /**
  * What the transform is asked for. asc tells its transforms nothing of its own options, so they are read once more from
- * where asc read them: its arguments and asconfig.json, by asc's own rules.
+ * where asc has read them: its arguments and asconfig.json, by asc's own rules.
  */
-import { options as known } from 'assemblyscript/asc';
+import asc, { options as known } from 'assemblyscript/asc';
 import { addDefaults, merge, parse, resolvePath } from 'assemblyscript/util/options.js';
 import path from 'node:path';
+import { nearMatches } from '../../instrument/lists.ts';
 import type { TransformContext } from './asc.ts';
+import { Refusal } from './refusal.ts';
 
-/** What `wasmFibers()` and the block "wasm-fibers" of asconfig.json take. */
+/** asc's declarations lack it. */
+const { configToArguments } = asc as unknown as { configToArguments(options: object): string[] };
+
+/** What `wasmFibers()` and the block `"wasm-fibers"` of asconfig.json take. Lists of several places are joined. */
 export interface WasmFibersOptions {
-  /** Imports that may wait besides those decorated with `@suspending`: `module.name`, with `*` for any run of characters. */
+  /**
+   * Imports that may wait, besides those decorated with `@suspending`: `module.name`, with `*` for any run of characters.
+   * Every entry must match an import.
+   */
   readonly suspending?: readonly string[];
-  /** Instrument exactly these functions (names or patterns): see `wasm-fibers/instrument`. */
+  /**
+   * Instrument exactly these functions (asc's names, such as `app/run`, or patterns). A wait with any other function on the
+   * stack traps.
+   */
   readonly only?: readonly string[];
   /** Instrument these functions, and all that call them, as well. */
   readonly add?: readonly string[];
-  /** Never instrument these functions. */
+  /** Never instrument these functions. A wait with one of them on the stack traps. */
   readonly remove?: readonly string[];
-  /** Take it that no call through a table suspends. Default false. */
+  /** Take it that no call of a function value waits. One that does traps. Default false. */
   readonly ignoreIndirect?: boolean;
 }
 
-/** What `wasmFibers()` takes besides: what only the caller of `asc.main` knows. */
+/** What `wasmFibers()` takes besides. */
 export interface TransformOptions extends WasmFibersOptions {
-  /** The arguments that `asc.main` was given. Default: those of the process, if it is asc's. */
-  readonly argv?: readonly string[];
+  /**
+   * What `asc.main` was given as its first argument: asc does not tell its transforms where it writes. Default: the
+   * arguments of this process, if it is asc.
+   */
+  readonly argv?: readonly string[] | Readonly<Record<string, unknown>>;
 }
 
-/** asc's options, as far as we look at them. */
-interface AscOptions {
+/** asc's own options, as far as we look at them. */
+export interface AscOptions {
   readonly outFile?: string;
   readonly textFile?: string;
+  /** A URL, or empty for asc's default. */
   readonly sourceMap?: string;
   readonly noEmit?: boolean;
   readonly bindings?: readonly string[];
+  readonly trapMode?: string;
+  readonly zeroFilledMemory?: boolean;
   readonly config?: string;
   readonly target?: string;
-  readonly baseDir?: string;
   readonly [option: string]: unknown;
 }
 
-/** The same as asc's parser declares it. */
-type AscSet = Parameters<typeof merge>[1];
+/** The same as asc's own parser declares it. */
+type OptionSet = Parameters<typeof merge>[1];
 
 export interface Settings {
   readonly suspending: readonly string[];
@@ -55,42 +71,85 @@ export interface Settings {
 interface Config {
   readonly extends?: string;
   readonly options?: AscOptions;
-  readonly targets?: Readonly<Record<string, AscOptions & { readonly 'wasm-fibers'?: WasmFibersOptions }>>;
-  readonly 'wasm-fibers'?: WasmFibersOptions;
+  readonly targets?: Readonly<Record<string, AscOptions>>;
+  readonly 'wasm-fibers'?: unknown;
 }
 
+const LISTS = ['suspending', 'only', 'add', 'remove'] as const;
+const KEYS = [...LISTS, 'ignoreIndirect'];
+const BLOCK = 'wasm-fibers';
+
+/** @throws Refusal that names the file and the entry at fault */
 export async function readSettings(given: TransformOptions, context: TransformContext): Promise<Settings> {
-  const argv = [...(given.argv ?? process.argv.slice(2))];
-  let asc = parse(argv, known, false).options as AscOptions;
-  const blocks: WasmFibersOptions[] = [given];
-  const { baseDir } = context;
-  let file = resolvePath(asc.config ?? 'asconfig.json', baseDir);
+  let options = parse([...argumentsOf(given)], known, false).options as AscOptions;
+  const { argv: _, ...own } = given;
+  const blocks = [checkBlock(own, 'wasmFibers()')];
+  let file = resolvePath(options.config ?? 'asconfig.json', context.baseDir);
   const seen = new Set<string>();
-  const target = asc.target ?? 'release';
+  const target = options.target ?? 'release';
   while (!seen.has(file)) {
     seen.add(file);
     const folder = path.dirname(file);
     const text = await context.readFile(path.basename(file), folder);
     if (!text) break;
-    // asc has read it before us, and refused it if it were wrong.
+    // asc has read it before us, and has refused it if it is not JSON.
     const config = JSON.parse(text) as Config;
     const ofTarget = config.targets?.[target];
-    for (const each of [ofTarget, config.options])
-      if (each) asc = merge(known, asc as AscSet, each as AscSet, folder) as AscOptions;
-    for (const each of [ofTarget?.['wasm-fibers'], config['wasm-fibers']]) if (each) blocks.push(each);
+    if (config.options?.[BLOCK] !== undefined) {
+      throw new Refusal(`${file}: "${BLOCK}" stands in "options". Put it beside "options", or into a target.`);
+    }
+    for (const each of [ofTarget, config.options]) {
+      if (each) options = merge(known, options as OptionSet, each as OptionSet, folder) as AscOptions;
+    }
+    if (ofTarget?.[BLOCK] !== undefined) {
+      blocks.push(checkBlock(ofTarget[BLOCK], `${file}: "${BLOCK}" of the target "${target}"`));
+    }
+    if (config[BLOCK] !== undefined) blocks.push(checkBlock(config[BLOCK], `${file}: "${BLOCK}"`));
     if (!config.extends) break;
     file = resolvePath(config.extends, folder, true);
   }
-  addDefaults(known, asc as AscSet);
-  const all = (key: 'suspending' | 'only' | 'add' | 'remove'): string[] => [
-    ...new Set(blocks.flatMap((each) => each[key] ?? [])),
-  ];
+  addDefaults(known, options as OptionSet);
+  const all = (key: (typeof LISTS)[number]): string[] => [...new Set(blocks.flatMap((each) => each[key] ?? []))];
   return {
     suspending: all('suspending'),
     only: all('only'),
     add: all('add'),
     remove: all('remove'),
     ignoreIndirect: blocks.find((each) => each.ignoreIndirect !== undefined)?.ignoreIndirect ?? false,
-    asc,
+    asc: options,
   };
+}
+
+function argumentsOf({ argv }: TransformOptions): readonly string[] {
+  if (Array.isArray(argv)) return argv.map(String);
+  if (argv !== undefined) return configToArguments(argv);
+  const [, script = ''] = process.argv;
+  if (path.basename(script).replace(/\.\w+$/, '') === 'asc') return process.argv.slice(2);
+  throw new Refusal(
+    'asc.main() does not tell its transforms where it writes. Give the transform the same arguments: ' +
+      "import { wasmFibers } from 'wasm-fibers/transform'; asc.main(argv, { transforms: [wasmFibers({ argv })] }).",
+  );
+}
+
+/** @param where begins the sentence */
+function checkBlock(block: unknown, where: string): WasmFibersOptions {
+  if (typeof block !== 'object' || block === null || Array.isArray(block)) {
+    throw new Refusal(`${where} must be an object with any of ${KEYS.join(', ')}.`);
+  }
+  for (const [key, value] of Object.entries(block)) {
+    if (!KEYS.includes(key)) {
+      const [near] = nearMatches(key, KEYS);
+      const hint = near === undefined ? `known are ${KEYS.join(', ')}` : `did you mean "${near}"?`;
+      throw new Refusal(`${where}: there is no option "${key}": ${hint}`);
+    }
+    if (value === undefined) continue;
+    const right =
+      key === 'ignoreIndirect'
+        ? typeof value === 'boolean'
+        : Array.isArray(value) && value.every((each) => typeof each === 'string' && each !== '');
+    if (right) continue;
+    const wanted = key === 'ignoreIndirect' ? 'true or false' : 'an array of non-empty strings';
+    throw new Refusal(`${where}: "${key}" must be ${wanted}, not ${JSON.stringify(value)}.`);
+  }
+  return block;
 }

@@ -1,77 +1,104 @@
 /**
  * What asc emits instead of the module that it compiled. The module is optimised and instrumented before asc goes on, so
  * that whatever is refused is refused while nothing has been written; asc's own optimisation then finds nothing left to do.
- * A module that changed in between all the same (other transforms, --runPasses, --converge) is instrumented again.
+ * A module that changed all the same in between (--converge, --trapMode, --runPasses, other transforms) is instrumented
+ * again when asc asks for its bytes.
  */
 import { createHash } from 'node:crypto';
-import type { Binaryen } from '../../instrument/binaryen.ts';
-import type { InstrumentOptions } from '../../instrument/options.ts';
 import { functionImports, readOutline } from '../../instrument/binary/module.ts';
-import { instrumentSync } from '../../instrument/synchronous.ts';
+import type { InstrumentOptions } from '../../instrument/options.ts';
+import { instrumentPrepared, prepare } from '../../instrument/synchronous.ts';
 import type { InstrumentResult } from '../../instrument/synchronous.ts';
-import type { CompilerOptions, OutputModule, Program } from './asc.ts';
+import type { AscBinaryen, AscModule, CompilerOptions, OutputModule, Program } from './asc.ts';
 
 /** What asc's `emitBinary` makes with an argument. */
-interface Emitted {
+export interface Emitted {
   readonly binary: Uint8Array;
   /** Empty without a URL. */
   readonly sourceMap: string;
 }
 
-export class Output {
-  readonly #binaryen: Binaryen;
-  readonly #module: OutputModule;
-  readonly #emit: (url: string | null) => Emitted;
-  readonly #options: InstrumentOptions;
-  readonly #compiler: CompilerOptions;
-  #last: { input: Emitted; url: string | null; result: InstrumentResult } | null = null;
+/** Binaryen could not carry what the module does across a wait. */
+export class NotInstrumentable extends Error {
+  constructor(cause: unknown) {
+    super('the module cannot be instrumented', { cause });
+  }
+}
 
-  constructor(binaryen: Binaryen, module: OutputModule, program: Program, options: InstrumentOptions) {
+export interface OutputOptions extends Pick<InstrumentOptions, 'only' | 'add' | 'remove' | 'ignoreIndirect'> {
+  /** `module.name` */
+  readonly suspending: readonly string[];
+  /** Null if no source map is wanted. */
+  readonly sourceMapUrl: string | null;
+  readonly zeroFilledMemory: boolean;
+}
+
+export class Output {
+  readonly #binaryen: AscBinaryen;
+  readonly #module: OutputModule;
+  readonly #ascModule: AscModule;
+  readonly #compiler: CompilerOptions;
+  readonly #options: OutputOptions;
+  /** asc's own `emitBinary`. */
+  readonly #emit: OutputModule['emitBinary'];
+  #last: { readonly input: Uint8Array; readonly names: boolean; readonly result: InstrumentResult } | null = null;
+
+  constructor(binaryen: AscBinaryen, module: OutputModule, program: Program, options: OutputOptions) {
     this.#binaryen = binaryen;
     this.#module = module;
-    this.#options = options;
+    this.#ascModule = program.module;
     this.#compiler = program.options;
-    this.#emit = module.emitBinary.bind(module) as unknown as (url: string | null) => Emitted;
+    this.#options = options;
+    this.#emit = module.emitBinary.bind(module);
   }
 
-  /** Optimises and instruments the module. @throws FiberError */
-  prepare(program: Program, sourceMapUrl: string | null): InstrumentResult {
+  /**
+   * Optimises and instruments the module, and sees to it that asc emits the result.
+   *
+   * @throws FiberError for what is refused; NotInstrumentable with such an error for what Binaryen found
+   */
+  run(): InstrumentResult {
     const { optimizeLevelHint, shrinkLevelHint, debugInfo } = this.#compiler;
-    const ascModule = program.module;
+    const ascModule = this.#ascModule;
     const optimize = ascModule.optimize.bind(ascModule);
-    optimize(optimizeLevelHint, shrinkLevelHint, debugInfo, false);
-    const result = this.#instrument(this.#emitNamed(sourceMapUrl), sourceMapUrl);
+    optimize(optimizeLevelHint, shrinkLevelHint, debugInfo, this.#options.zeroFilledMemory);
+    const result = this.#instrument(debugInfo);
+    let isFirst = true;
     ascModule.optimize = (...levels): void => {
-      if (!this.#unchanged()) optimize(...levels);
+      // The first time is what has just been done. Further ones are rounds of --converge.
+      const isDone = isFirst && this.#isUnchanged();
+      isFirst = false;
+      if (!isDone) optimize(...levels);
     };
     this.#replaceMethods();
     return result;
   }
 
-  #unchanged(): boolean {
-    if (this.#last === null) return false;
-    return sameBytes(this.#emitNamed(this.#last.url).binary, this.#last.input.binary);
+  /** The module as it is, with the names of functions, by which lists and messages speak of them. */
+  emitNamed(): Emitted {
+    const before = this.#binaryen.getDebugInfo();
+    this.#binaryen.setDebugInfo(true);
+    try {
+      return this.#emit(this.#options.sourceMapUrl);
+    } finally {
+      this.#binaryen.setDebugInfo(before);
+    }
   }
 
   #replaceMethods(): void {
     const module = this.#module;
-    const plain = module.emitBinary.bind(module);
-    const emitBinary = (...args: [] | [string | null]): unknown => {
-      if (args.length === 0) return plain();
-      const [url] = args;
-      const { wasm, sourceMap } = this.#instrument(this.#emitNamed(url), url);
+    const emit = this.#emit;
+    // Without an argument asc wants to know how large its module has become.
+    module.emitBinary = ((...args: [] | [string | null]): Uint8Array | Emitted => {
+      if (args.length === 0) return (emit as unknown as () => Uint8Array)();
+      const { wasm, sourceMap } = this.#instrument(this.#compiler.debugInfo);
       return { binary: wasm, sourceMap: sourceMap ?? '' };
-    };
-    module.emitBinary = emitBinary as OutputModule['emitBinary'];
-    const text = (emit: 'emitText' | 'emitStackIR') => (): string => {
-      const url = this.#last?.url ?? null;
-      const { wasm } = this.#instrument(this.#emitNamed(url), url);
-      const { Features } = this.#binaryen;
-      const read = this.#binaryen.readBinary(wasm, Features['All'] ?? 0) as unknown as OutputModule & {
-        dispose(): void;
-      };
+    }) as OutputModule['emitBinary'];
+    const text = (format: 'emitText' | 'emitStackIR') => (): string => {
+      const { wasm } = this.#instrument(true);
+      const read = this.#binaryen.readBinary(wasm, this.#binaryen.Features['All'] ?? 0) as unknown as OutputModule;
       try {
-        return read[emit]();
+        return read[format]();
       } finally {
         read.dispose();
       }
@@ -80,47 +107,46 @@ export class Output {
     module.emitStackIR = text('emitStackIR');
   }
 
-  /** With names, which the lists of functions and all messages need; `debugNames` decides whether they stay. */
-  #emitNamed(url: string | null): Emitted {
-    const before = this.#binaryen.getDebugInfo();
-    this.#binaryen.setDebugInfo(true);
-    try {
-      return this.#emit(url);
-    } finally {
-      this.#binaryen.setDebugInfo(before);
-    }
+  #isUnchanged(): boolean {
+    return this.#last !== null && Buffer.compare(this.emitNamed().binary, this.#last.input) === 0;
   }
 
-  /** The suspending imports that optimisation has left. */
-  #used(binary: Uint8Array): string[] {
-    const names = functionImports(readOutline(binary)).map((each) => `${each.module}.${each.name}`);
-    return this.#options.suspending.filter((name) => names.includes(name));
-  }
-
-  #instrument(input: Emitted, url: string | null): InstrumentResult {
+  /** @param names are the names of functions to stay? */
+  #instrument(names: boolean): InstrumentResult {
+    const { binary, sourceMap } = this.emitNamed();
     const last = this.#last;
-    if (last !== null && last.url === url && sameBytes(last.input.binary, input.binary)) return last.result;
-    const { optimizeLevelHint, shrinkLevelHint, debugInfo } = this.#compiler;
-    const result = instrumentSync(
-      input.binary,
+    if (last !== null && last.names === names && Buffer.compare(last.input, binary) === 0) return last.result;
+    const { optimizeLevelHint, shrinkLevelHint } = this.#compiler;
+    const { only = [], add = [], remove = [], ignoreIndirect = false, suspending, sourceMapUrl } = this.#options;
+    // Optimisation leaves out the imports that nobody calls.
+    const imports = new Set(functionImports(readOutline(binary)).map((each) => `${each.module}.${each.name}`));
+    const isOptimised = optimizeLevelHint > 0 || shrinkLevelHint > 0;
+    const prepared = prepare(
+      binary,
       {
-        ...this.#options,
-        suspending: this.#used(input.binary),
-        binaryen: this.#binaryen,
-        debugNames: debugInfo,
-        // asc has optimised what the program says; what is left is the code that instrumentation added.
-        optimizeLevel: optimizeLevelHint > 0 || shrinkLevelHint > 0 ? 1 : 0,
-        shrinkLevel: shrinkLevelHint > 1 ? 2 : shrinkLevelHint > 0 ? 1 : 0,
-        ...(url === null ? {} : { sourceMap: input.sourceMap, sourceMapUrl: url }),
+        suspending: suspending.filter((name) => imports.has(name)),
+        only,
+        add,
+        remove,
+        ignoreIndirect,
+        debugNames: names,
+        // asc has optimised the program; what is left is the code that instrumentation adds.
+        optimizeLevel: isOptimised ? 1 : 0,
+        shrinkLevel: shrinkLevelHint >= 2 ? 2 : shrinkLevelHint === 1 ? 1 : 0,
+        ...(sourceMapUrl === null ? {} : { sourceMap, sourceMapUrl }),
       },
-      (bytes) => createHash('sha256').update(bytes).digest('hex'),
       true,
     );
-    this.#last = { input, url, result };
-    return result;
+    try {
+      const result = instrumentPrepared(this.#binaryen, prepared, sha256(binary));
+      this.#last = { input: binary, names, result };
+      return result;
+    } catch (error) {
+      throw new NotInstrumentable(error);
+    }
   }
 }
 
-function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
-  return Buffer.compare(a, b) === 0;
+function sha256(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex');
 }

@@ -4,7 +4,7 @@
  */
 import type { Field, NumberKind, TypedArrayKind, TypeIndex, ValueType } from '../types.ts';
 import { CommonFlags, ElementKind, TypeFlags, TypeKind } from './asc.ts';
-import type { ClassElement, Program, PropertyPrototype, Type } from './asc.ts';
+import type { ClassElement, Program, PropertyPrototype, Signature, Type } from './asc.ts';
 import { LIBRARY } from './library.ts';
 
 /** The rest of the sentence that begins with what is of this type. */
@@ -90,7 +90,10 @@ export class TypeTable {
     return isPlainObject(clazz) ? this.#enterRecord(key, clazz, nullable) : this.#enterReference(key, clazz, nullable);
   }
 
-  /** `Result<T>` as the result of an import. */
+  /**
+   * `Result<T>` as the result of an import. Its value is a getter, since no field can be of a type that may be `void`: it
+   * lies where assembly/storage.ts puts it.
+   */
   addResult(type: Type): TypeIndex {
     const clazz = type.getClassOrWrapper(this.#program);
     if (clazz === null) throw new Undescribable('is a Result without a class.');
@@ -98,9 +101,15 @@ export class TypeTable {
     const known = this.#indices.get(key);
     if (known !== undefined) return known;
     const index = this.#reserve(key, clazz);
-    const { id } = clazz;
-    const fields = this.#fields(clazz, true);
-    this.list[index] = { kind: 'result', name: nameOf(clazz), id, size: clazz.nextMemoryOffset, fields };
+    const fields = this.#fields(clazz).filter(({ name }) => name === 'ok' || name === 'failure');
+    const [value] = clazz.typeArguments ?? [];
+    if (value !== undefined && !this.isVoid(value)) {
+      const storage = clazz.members?.get(value.isManaged ? 'ref' : 'bits') as PropertyPrototype | undefined;
+      const offset = storage?.instance?.memoryOffset;
+      if (offset === undefined) throw new Undescribable('is a Result of another version of wasm-fibers.');
+      fields.push({ name: 'value', type: this.#field(value, clazz, 'value'), offset });
+    }
+    this.list[index] = { kind: 'result', name: nameOf(clazz), id: clazz.id, size: clazz.nextMemoryOffset, fields };
     return index;
   }
 
@@ -108,7 +117,7 @@ export class TypeTable {
     const kind = NUMBERS[type.kind];
     if (kind !== undefined) return this.#enter(kind, () => ({ kind }));
     if (type.kind === TypeKind.Extern) return this.#enter('externref', () => ({ kind: 'externref' }));
-    const name = type.toString();
+    const name = showType(type);
     const remedy = type.kind === TypeKind.V128 ? 'Pass its lanes, or an array.' : 'Pass an externref, or a number.';
     throw new Undescribable(
       `is of the type ${name}, which cannot pass between AssemblyScript and JavaScript. ${remedy}`,
@@ -152,7 +161,7 @@ export class TypeTable {
     const known = this.#indices.get(key);
     if (known !== undefined) return known;
     const index = this.#reserve(key, clazz);
-    const fields = this.#fields(clazz, false);
+    const fields = this.#fields(clazz);
     const { id } = clazz;
     this.list[index] = { kind: 'record', name: nameOf(clazz), id, size: clazz.nextMemoryOffset, fields, nullable };
     return index;
@@ -164,17 +173,13 @@ export class TypeTable {
     return index;
   }
 
-  #fields(clazz: ClassElement, ofResult: boolean): Field[] {
+  #fields(clazz: ClassElement): Field[] {
     const fields: Field[] = [];
     for (const member of clazz.members?.values() ?? []) {
       if (member.kind !== ElementKind.PropertyPrototype) continue;
       const property = (member as PropertyPrototype).instance;
       if (property === null || !property.isField) continue;
-      const failure = property.type.classReference;
-      const type =
-        ofResult && property.name === 'failure' && failure !== null
-          ? this.#enterRecord(`${failure.id}!?`, failure, true)
-          : this.#field(property.type, clazz, property.name);
+      const type = this.#field(property.type, clazz, property.name);
       fields.push({ name: property.name, type, offset: property.memoryOffset });
     }
     return fields;
@@ -214,7 +219,11 @@ export function showType(type: Type): string {
   const clazz = type.classReference;
   if (clazz !== null) return `${clazz.name === 'String' ? 'string' : nameOf(clazz)}${nullable}`;
   const signature = type.signatureReference;
-  if (signature === null) return type.toString();
-  const shown = `(${signature.parameterTypes.map(showType).join(', ')}) => ${showType(signature.returnType)}`;
-  return nullable === '' ? shown : `(${shown})${nullable}`;
+  // asc writes `ref_extern | null` for externref.
+  if (signature === null) return type.toString().replace(/^ref_(\w+) \| null$/, '$1ref');
+  return nullable === '' ? showSignature(signature) : `(${showSignature(signature)})${nullable}`;
+}
+
+export function showSignature({ parameterTypes, returnType }: Signature): string {
+  return `(${parameterTypes.map(showType).join(', ')}) => ${showType(returnType)}`;
 }

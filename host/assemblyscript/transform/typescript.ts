@@ -1,6 +1,6 @@
 /** The text of app.d.ts. */
 import type { FunctionType, TypeIndex, ValueType } from '../types.ts';
-import type { Declaration, FunctionElement, Program } from './asc.ts';
+import type { Declaration, FunctionElement, Program, PropertyPrototype } from './asc.ts';
 import { docComment, docLines } from './comments.ts';
 import { isProvided } from './describe.ts';
 import type { Description, EnumDescription } from './describe.ts';
@@ -17,9 +17,9 @@ export function writableEnums(description: Description): readonly EnumDescriptio
   );
 }
 
-/** @param name of the module, without its extension */
-export function writeTypeScript(description: Description, program: Program, name: string): string {
-  return new Writer(description, program).write(name);
+/** @param wasm name of the module's file */
+export function writeTypeScript(description: Description, program: Program, wasm: string): string {
+  return new Writer(description, program).write(wasm);
 }
 
 /** A member of the import object. */
@@ -44,19 +44,19 @@ class Writer {
     this.#names = new NamePool([...OWN, ...this.#enums.map((each) => each.name)]);
   }
 
-  write(name: string): string {
+  write(wasm: string): string {
     const imports = this.#imports();
     const exports = this.#exports();
     const enums = this.#enums.map((each) => this.#enum(each)).join('');
     const records = this.#recordInterfaces();
     const types = ['Guest', 'InstantiateOptions', ...(this.#references ? ['Reference'] : [])].join(', ');
     const given = imports.optional ? 'imports?: Imports' : 'imports: Imports';
-    return `// Made by wasm-fibers/transform together with ${name}.wasm and ${name}.js: change the source, not this.
+    return `// Made by wasm-fibers/transform together with ${wasm} and its .js: change the source, not this.
 import type { ${types} } from 'wasm-fibers/assemblyscript';
 
 ${imports.text}
 ${exports}
-/** Compiles and links ${name}.wasm, or \`options.source\` in its place. */
+/** Compiles and links ${wasm}, or \`options.source\` in its place. */
 export declare function instantiate(${given}, options?: InstantiateOptions): Promise<Guest<Exports>>;
 ${enums}${records}`;
   }
@@ -72,7 +72,7 @@ ${enums}${records}`;
     for (const [index, type] of section.imports.entries()) {
       const element = imports[index];
       if (element === undefined) continue;
-      const optional = isProvided(element);
+      const optional = isProvided(type.module, type.name);
       const result = this.#type(type.result, 'argument');
       const returned = type.suspending ? promised(result) : result;
       const doc = this.#functionDoc(element, '    ');
@@ -80,7 +80,7 @@ ${enums}${records}`;
       add(type.module, { optional, text: `${doc}    ${key}(${this.#params(type, 'result')}): ${returned};\n` });
     }
     for (const { module, name, element } of importedGlobals) {
-      const optional = isProvided(element);
+      const optional = isProvided(module, name);
       const doc = docComment(docLines(element.declaration), '    ');
       const key = `${property(name)}${optional ? '?' : ''}`;
       add(module, { optional, text: `${doc}    ${key}: number | bigint | WebAssembly.Global;\n` });
@@ -113,7 +113,24 @@ ${enums}${records}`;
       const value = `${mutable ? '' : 'readonly '}value: ${this.#type(type, 'result')}`;
       return `${doc}  readonly ${property(name)}: { ${value} };\n`;
     });
-    return `/** What the guest offers. The exports of a \`Guest\` return promises of these results. */\nexport interface Exports {\n${functions.join('')}${variables.join('')}}\n`;
+    const own = this.#ownExports(new Set([...section.exports, ...section.globals].map((each) => each.name)));
+    return `/** What the guest offers. The exports of a \`Guest\` return promises of these results. */\nexport interface Exports {\n${functions.join('')}${variables.join('')}${own}}\n`;
+  }
+
+  /** What asc exports besides the program's own, as it is asked to. */
+  #ownExports(taken: ReadonlySet<string>): string {
+    const { exportMemory, exportTable, exportRuntime, exportStart } = this.#program.options;
+    const lines: [name: string, text: string, isWanted: boolean][] = [
+      ['memory', 'readonly memory: WebAssembly.Memory;', exportMemory],
+      ['table', 'readonly table: WebAssembly.Table;', exportTable],
+      [exportStart ?? '', `${exportStart ?? ''}(): void;`, exportStart !== null],
+      ['__new', '__new(size: number, id: number): number;', exportRuntime],
+      ['__pin', '__pin(address: number): number;', exportRuntime],
+      ['__unpin', '__unpin(address: number): void;', exportRuntime],
+      ['__collect', '__collect(): void;', exportRuntime],
+      ['__rtti_base', 'readonly __rtti_base: { readonly value: number };', exportRuntime],
+    ];
+    return lines.map(([name, text, isWanted]) => (isWanted && !taken.has(name) ? `  ${text}\n` : '')).join('');
   }
 
   #functionDoc(element: FunctionElement, indent: string): string {
@@ -202,8 +219,8 @@ ${enums}${records}`;
       if (type?.kind !== 'record') continue;
       const clazz = this.#description.types.classOf(index);
       const members = type.fields.map((field) => {
-        const declaration = clazz?.members?.get(field.name)?.declaration;
-        const doc = declaration === undefined ? '' : docComment(docLines(declaration), '  ');
+        const declaration = (clazz?.members?.get(field.name) as PropertyPrototype | undefined)?.fieldDeclaration;
+        const doc = declaration ? docComment(docLines(declaration), '  ') : '';
         return `${doc}  ${property(field.name)}: ${this.#type(field.type, 'result')};\n`;
       });
       const doc = clazz === null || !isPlainObject(clazz) ? '' : docComment(docLines(clazz.declaration), '');

@@ -187,8 +187,8 @@ export class Scheduler implements FiberOwner, BackendHooks {
   }
 
   #lower(fiber: RunnableFiber, conversion: EntryConversion): readonly unknown[] {
-    this.#lowering = true;
     this.backend.clear();
+    this.#lowering = true;
     try {
       return conversion.lower(fiber.args);
     } finally {

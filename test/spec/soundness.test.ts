@@ -2,7 +2,7 @@
 // random depths, values from the host alive in the middle of expressions, collections at every call of the host.
 import { describe, expect, test } from 'vitest';
 import { type Guest, instantiate } from 'wasm-fibers/assemblyscript';
-import { watch } from '../support/core.ts';
+import { failure, Gate, watch } from '../support/core.ts';
 import { loadGuest } from '../support/guest.ts';
 import { Scatter } from '../support/scatter.ts';
 
@@ -17,6 +17,9 @@ interface Soundness {
   join(items: Item[], separator: string): string;
   loop(n: number): number;
   collectAndLitter(): void;
+  hold(n: number): number;
+  hoard(bytes: number): void;
+  letGo(): void;
 }
 
 const word = (seed: number): string => `<${seed}:${Math.imul(seed, 7)}>`;
@@ -93,6 +96,29 @@ describe('I.1 values from the host, alive in the middle of expressions across wa
     const expected = (seed: number): string => [0, 1, 2].map((i) => `${word(seed)}|${word(seed + i)}|`).join('');
     expect(await Promise.all(joined)).toEqual(joined.map((_, i) => expected(i)));
   });
+});
+
+test('R.2 a fiber for whose stack there is no memory fails, and the one that is in its place loses nothing', async () => {
+  const gate = new Gate();
+  const env: Record<string, (...args: never[]) => unknown> = { text: gate.wait };
+  for (const name of ['words', 'bytes', 'numbers', 'item', 'maybe', 'echo']) env[name] = () => undefined;
+  const guest = watch(await instantiate<Soundness>(loadGuest('typed/soundness-tiny'), { env }));
+  const before = stackPointer(guest);
+  const first = guest.exports.hold(1000);
+  for (const bytes of [4096, 256, 16]) {
+    expect(() => {
+      for (;;) guest.sync.hoard(bytes);
+    }).toThrow(WebAssembly.RuntimeError);
+  }
+  for (let i = 0; i < 3; i++) {
+    expect(await failure(guest.exports.hold(1))).toBeInstanceOf(WebAssembly.RuntimeError);
+  }
+  guest.sync.letGo();
+  const second = guest.exports.hold(50);
+  guest.sync.collectAndLitter();
+  for (const { resolve } of gate.calls) resolve(word(0));
+  expect(await Promise.all([first, second])).toEqual([0, 0]);
+  expect(stackPointer(guest)).toBe(before);
 });
 
 test('R.1 the memory is stable over a million waits, each with a string from the host', async () => {

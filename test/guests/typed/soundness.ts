@@ -127,3 +127,22 @@ export function loop(n: i32): i32 {
   }
   return wrong;
 }
+
+let kept: ArrayBuffer[] = [];
+
+/** Takes memory until `letGo`, or until there is no more. */
+export function hoard(bytes: i32): void {
+  kept.push(new ArrayBuffer(bytes));
+}
+
+export function letGo(): void {
+  kept = [];
+  __collect();
+}
+
+/** `n` frames with a string each, and a wait in the innermost; how many strings were lost. */
+export function hold(n: i32): i32 {
+  const mine = word(n);
+  const wrong = n == 0 ? i32(text(0) != word(0)) : hold(n - 1);
+  return wrong + i32(mine != word(n));
+}

@@ -38,6 +38,7 @@ export const TYPED = [
     ['Os', '-Os'],
     ['Oz', '-Oz', '--converge'],
     ['debug', '--debug'],
+    ['tiny', '-O3', '--maximumMemory', '4'],
     ['minimal', '-O3', '--runtime', 'minimal', '--stackSize', '32768'],
     ['stub', '-O3', '--runtime', 'stub'],
   ].map(([variant, ...flags]) => ({ name: `soundness-${variant}`, source: 'typed/soundness.ts', flags })),
@@ -55,6 +56,7 @@ export const TYPED = [
   ...[
     ['O3', '-O3'],
     ['debug', '--debug'],
+    ['tiny', '-O3', '--maximumMemory', '4'],
     ['minimal', '-O3', '--runtime', 'minimal', '--stackSize', '32768'],
     ['stub', '-O3', '--runtime', 'stub'],
   ].map(([variant, ...flags]) => ({ name: `tasks-${variant}`, source: 'typed/tasks.ts', flags })),

@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 /**
  * The public face, as types alone: what an embedder can see of a guest and its fibers. Everything else is inside.
  */

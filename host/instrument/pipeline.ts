@@ -8,7 +8,7 @@
 import { FiberError } from '../errors.ts';
 import { FORMAT_VERSION, SECTION } from '../runtime/metadata.ts';
 import type { ImportSignature, Metadata, ValueType } from '../runtime/metadata.ts';
-import { functionImports, functionName } from './binary/module.ts';
+import { functionImports, functionName, readOutline } from './binary/module.ts';
 import type { Outline } from './binary/module.ts';
 import { maySuspend } from './binary/analysis.ts';
 import type { Analysis } from './binary/analysis.ts';
@@ -369,10 +369,12 @@ class Rewriter {
     const keepsNames = (settings.debugNames && named) || settings.asserts;
     this.#binaryen.setDebugInfo(keepsNames);
     if (sourceMap === null) return { wasm: this.#module.emitBinary(), sourceMap: null };
-    const { binary, sourceMap: text } = this.#module.emitBinary(settings.sourceMapUrl ?? '');
-    if (text === null) return { wasm: binary, sourceMap: null };
+    // Without an address Binaryen writes no map.
+    const { binary, sourceMap: text } = this.#module.emitBinary(settings.sourceMapUrl ?? 'none');
+    const wasm = settings.sourceMapUrl === null ? withoutStaleSections(readOutline(binary), binary) : binary;
+    if (text === null) return { wasm, sourceMap: null };
     const names = named && !keepsNames ? this.#functionNames() : new Map<number, string>();
-    return { wasm: binary, sourceMap: completeSourceMap(text, sourceMap, names) };
+    return { wasm, sourceMap: completeSourceMap(text, sourceMap, names) };
   }
 
   /** By index in the module that is written: Binaryen puts imports first. */

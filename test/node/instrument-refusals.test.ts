@@ -180,9 +180,9 @@ describe('options', () => {
   );
 
   test('a source map that is none', async () => {
-    await expectRefusal(PLAIN, 'INVALID_OPTION', ['not JSON'], { sourceMap: '<' });
-    await expectRefusal(PLAIN, 'INVALID_OPTION', ['version 3'], { sourceMap: '{"version":2}' });
-    await expectRefusal(PLAIN, 'INVALID_OPTION', ['Base64'], {
+    await expectRefusal(PLAIN, 'BAD_SOURCE_MAP', ['not JSON'], { sourceMap: '<' });
+    await expectRefusal(PLAIN, 'BAD_SOURCE_MAP', ['version 3'], { sourceMap: '{"version":2}' });
+    await expectRefusal(PLAIN, 'BAD_SOURCE_MAP', ['Base64'], {
       sourceMap: '{"version":3,"sources":[],"mappings":"!"}',
     });
   });

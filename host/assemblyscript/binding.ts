@@ -1,5 +1,5 @@
 /** Binds a module that says what its types are (types.ts) to the runtime: which values are converted how, and where. */
-import type { Imports, ImportValue } from '../runtime/api.ts';
+import type { Fiber, Imports, ImportValue } from '../runtime/api.ts';
 import type { Binding, BindingHost, EntryConversion, SiteConversion } from '../runtime/binding.ts';
 import { Codecs } from './codecs.ts';
 import { defaultImport } from './defaults.ts';
@@ -7,6 +7,7 @@ import { type Conversions, entryConversion, globalConversion, siteConversion } f
 import { GuestMemory } from './memory.ts';
 import { readTypes } from './parse.ts';
 import { References } from './references.ts';
+import { TaskHost, type TaskOptions, TASKS_MODULE } from './tasks.ts';
 import type { FunctionType, GlobalType, ImportType } from './types.ts';
 
 export class AssemblyScriptBinding implements Binding {
@@ -15,11 +16,16 @@ export class AssemblyScriptBinding implements Binding {
   readonly #exports: ReadonlyMap<string, FunctionType>;
   readonly #imports: ReadonlyMap<string, ImportType>;
   readonly #globals: ReadonlyMap<string, GlobalType>;
+  readonly #tasks: TaskHost;
+  /** The export that runs the module's top-level code, if it has no start function (`asc --exportStart`). */
+  readonly start: string | null;
   #setArgumentsLength: ((count: number) => void) | null = null;
 
-  /** @throws FiberError `NOT_TYPED`, `BAD_METADATA` */
-  constructor(module: WebAssembly.Module) {
-    const { runtime, types, exports, imports, globals } = readTypes(module);
+  /** @throws FiberError `NOT_TYPED`, `BAD_METADATA`, `INVALID_OPTION` */
+  constructor(module: WebAssembly.Module, options: TaskOptions) {
+    const { runtime, types, exports, imports, globals, start } = readTypes(module);
+    this.start = start ?? null;
+    this.#tasks = new TaskHost(options);
     const memory = this.#memory;
     this.#shared = {
       memory,
@@ -36,7 +42,11 @@ export class AssemblyScriptBinding implements Binding {
     const all: Record<string, Record<string, ImportValue>> = Object.create(null);
     for (const { module: from, name } of WebAssembly.Module.imports(module)) {
       // What is of the wrong type is reported, with its name, where everything is linked.
-      const value = (member(member(given, from), name) ?? defaultImport(this.#memory, from, name)) as ImportValue;
+      const value = (
+        from === TASKS_MODULE
+          ? this.#tasks.imports[name]
+          : (member(member(given, from), name) ?? defaultImport(this.#memory, from, name))
+      ) as ImportValue | undefined;
       if (value === undefined) continue;
       const target = (all[from] ??= Object.create(null) as Record<string, ImportValue>);
       target[name] = value;
@@ -44,12 +54,17 @@ export class AssemblyScriptBinding implements Binding {
     return all;
   }
 
-  attach({ guest, memory }: BindingHost): void {
-    const { exports } = guest.instance;
-    this.#memory.attach(memory, exports);
+  attach(host: BindingHost): void {
+    const { exports } = host.guest.instance;
+    this.#memory.attach(host.memory, exports);
+    this.#tasks.attach(host);
     const setArgumentsLength = exports['__setArgumentsLength'];
     if (typeof setArgumentsLength === 'function')
       this.#setArgumentsLength = setArgumentsLength as (count: number) => void;
+  }
+
+  ended(fiber: Fiber, failed: boolean, value: unknown): void {
+    this.#tasks.ended(fiber, failed, value);
   }
 
   entry(name: string): EntryConversion | null {
@@ -88,9 +103,4 @@ function member(from: unknown, name: string): unknown {
   if (from === null || (typeof from !== 'object' && typeof from !== 'function')) return undefined;
   if (name in Object.prototype && !Object.hasOwn(from, name)) return undefined;
   return (from as Readonly<Record<string, unknown>>)[name];
-}
-
-/** @throws FiberError `NOT_TYPED`, `BAD_METADATA` */
-export function bind(module: WebAssembly.Module): Binding {
-  return new AssemblyScriptBinding(module);
 }

@@ -4,10 +4,11 @@
  */
 import type { Guest, GuestOptions, Imports, Source, UntypedExports } from '../runtime/api.ts';
 import { instantiateWith } from '../runtime/instantiate.ts';
-import { bind } from './binding.ts';
+import { AssemblyScriptBinding } from './binding.ts';
+import type { TaskOptions } from './tasks.ts';
 
 /** Options of `instantiate`. */
-export interface InstantiateOptions extends GuestOptions {
+export interface InstantiateOptions extends GuestOptions, TaskOptions {
   /** The module, for generated code that otherwise loads the `.wasm` file beside it. */
   readonly source?: Source | PromiseLike<Source>;
 }
@@ -33,9 +34,31 @@ export async function instantiate<E = UntypedExports, I extends object = Imports
   imports?: I,
   options: InstantiateOptions = {},
 ): Promise<Guest<E>> {
-  const { source: _, ...rest } = options;
+  const { source: _, whenIdle, onTaskError, ...rest } = options;
+  const tasks = { ...(whenIdle !== undefined && { whenIdle }), ...(onTaskError !== undefined && { onTaskError }) };
+  let start: string | null = null;
+  const bind = (module: WebAssembly.Module): AssemblyScriptBinding => {
+    const binding = new AssemblyScriptBinding(module, tasks);
+    start = binding.start;
+    return binding;
+  };
   // An interface, which generated code has, is no record to the compiler; its members are looked at one by one.
-  return instantiateWith<E>(bind, source, (imports ?? {}) as Imports, rest);
+  const guest = await instantiateWith(bind, source, (imports ?? {}) as Imports, rest);
+  await runStart(guest, start);
+  // The types of the exports are the caller's to know.
+  return guest as unknown as Guest<E>;
+}
+
+/** Without its top-level code the guest's allocator does not work; AssemblyScript's own glue runs it here, too. */
+async function runStart(guest: Guest, start: string | null): Promise<void> {
+  if (start === null) return;
+  try {
+    await guest.exports[start]?.();
+  } catch (error) {
+    // Nobody will ever hold the guest.
+    void guest.dispose();
+    throw error;
+  }
 }
 
 export { FiberError, type FiberErrorCode } from '../errors.ts';
@@ -57,3 +80,5 @@ export type {
 export { canSuspend, currentFiber } from '../runtime/current.ts';
 export { AssemblyScriptError } from './abort.ts';
 export { Reference } from './references.ts';
+export { TaskError } from './tasks-failures.ts';
+export type { TaskOptions } from './tasks.ts';

@@ -17,13 +17,16 @@ const MAX_OBJECT_BYTES = 0x3fff_ffff;
 const RUNTIMES = ['incremental', 'minimal', 'stub'];
 const OBJECTS = ['string', 'buffer', 'typedarray', 'array', 'staticarray', 'record', 'reference', 'result'];
 
+/** With `--exportStart`, the name of the export that runs the top-level code. */
+export type ModuleTypes = TypeSection & { readonly start?: string };
+
 type Json = Readonly<Record<string, unknown>>;
 
 /**
  * @throws FiberError `NOT_TYPED` if the module has no such section, `BAD_METADATA` if it is malformed, of another version,
  * or does not fit the module
  */
-export function readTypes(module: WebAssembly.Module): TypeSection {
+export function readTypes(module: WebAssembly.Module): ModuleTypes {
   const sections = WebAssembly.Module.customSections(module, TYPES_SECTION);
   const [section] = sections;
   if (section === undefined) {
@@ -37,6 +40,9 @@ export function readTypes(module: WebAssembly.Module): TypeSection {
   const functions = new Set(
     WebAssembly.Module.exports(module).flatMap(({ kind, name }) => (kind === 'function' ? [name] : [])),
   );
+  if (types.start !== undefined && !functions.has(types.start)) {
+    throw bad(`the module exports no function ${types.start}, which is to start it`);
+  }
   for (const { name, params } of types.exports) {
     if (!functions.has(name)) throw bad(`the module exports no function ${name}`);
     if (params.some((param) => param.optional) && !functions.has('__setArgumentsLength')) {
@@ -47,7 +53,7 @@ export function readTypes(module: WebAssembly.Module): TypeSection {
 }
 
 /** The same for the bytes of the section. */
-export function parseTypes(bytes: Uint8Array): TypeSection {
+export function parseTypes(bytes: Uint8Array): ModuleTypes {
   let value: unknown;
   try {
     if (bytes.length > MAX_SECTION_BYTES) throw new Error('too long');
@@ -64,6 +70,7 @@ export function parseTypes(bytes: Uint8Array): TypeSection {
     );
   }
   if (!RUNTIMES.includes(value['runtime'] as string)) throw bad(`runtime is ${show(value['runtime'])}`);
+  if (value['start'] !== undefined) text(value, 'start', 'the section');
   const types = arrayOf(value, 'types', '');
   types.forEach((type, index) => checkType(type, `types[${index}]`, types.length));
   // Checked, each by itself.
@@ -71,7 +78,7 @@ export function parseTypes(bytes: Uint8Array): TypeSection {
   checkFunctions(value, types as readonly ValueType[]);
   checkGlobals(value, types as readonly ValueType[]);
   // Every field was checked above; the compiler cannot follow that.
-  return value as unknown as TypeSection;
+  return value as unknown as ModuleTypes;
 }
 
 function bad(reason: string, cause?: unknown): FiberError {

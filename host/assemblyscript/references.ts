@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 /**
  * Opaque references: what the host holds of an object whose class it cannot look into. The guest keeps the object alive as
  * long as the handle is: until it is disposed of, or collected.

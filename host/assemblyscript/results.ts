@@ -6,6 +6,7 @@
 import type { Codec } from './codec.ts';
 import type { GuestMemory } from './memory.ts';
 import { Mismatch, within } from './mismatch.ts';
+import { codeOf, messageOf } from './tasks-failures.ts';
 import { objectCodec } from './text.ts';
 
 export interface ResultShape {
@@ -55,17 +56,12 @@ export function resultCodec(memory: GuestMemory, shape: ResultShape, codecs: Res
   return { ...codec, lower: make, store: (address, value) => void make(value, address), fail };
 }
 
-/** What the guest is told of an error: its code, or its name, and its message. */
+/** What the guest is told of an error, which may be any value. */
 function failureOf(error: unknown): { code: string; message: string } {
   try {
-    if (typeof error !== 'object' || error === null) return { code: 'Error', message: String(error) };
-    const { code, name, message } = error as { code?: unknown; name?: unknown; message?: unknown };
-    return {
-      code: typeof code === 'string' ? code : typeof name === 'string' ? name : 'Error',
-      message: typeof message === 'string' ? message : String(error),
-    };
+    return { code: codeOf(error), message: String(messageOf(error)) };
   } catch {
     // It cannot be looked at: a proxy, a getter that throws.
-    return { code: 'Error', message: 'the error has no message' };
+    return { code: 'Error', message: 'an error without a description' };
   }
 }

@@ -3,9 +3,15 @@ import { JoinWaiter } from './join';
 import { Result } from './result';
 import { Task, TaskState, currentTask } from './task';
 
+/** If several fail, one error is enough. */
+function lookAt<R>(tasks: Task<R>[]): void {
+  for (let i = 0; i < tasks.length; i++) tasks[i].lookAt();
+}
+
 /** Waits until all have ended or, if `eager`, one has failed. */
 function joinAll<R>(tasks: Task<R>[], eager: bool): void {
   let pending = 0;
+  lookAt(tasks);
   for (let i = 0; i < tasks.length; i++) {
     if (!tasks[i].done) pending++;
     else if (eager && tasks[i].state != TaskState.DONE) return;
@@ -18,7 +24,7 @@ function joinAll<R>(tasks: Task<R>[], eager: bool): void {
 
 /**
  * Waits for all tasks and gives their results in the order of the list. If one fails or is cancelled, so does the task
- * that asks, at once and with the same error; the others go on.
+ * that asks, at once and with the same error; the others go on, and what they fail with is not reported.
  *
  * ```ts
  * const sizes = gather(urls.map<Task<i32>>(url => spawn(download, url)));
@@ -63,7 +69,8 @@ export function gatherResults<R>(tasks: Task<R>[]): Result<R>[] {
 }
 
 /**
- * Waits until one of the tasks has ended, however it ended, and gives that task. The others go on.
+ * Waits until one of the tasks has ended, however it ended, and gives that task. The others go on; what they fail with is
+ * not reported.
  *
  * ```ts
  * const winner = firstOf(downloads);
@@ -72,6 +79,7 @@ export function gatherResults<R>(tasks: Task<R>[]): Result<R>[] {
  */
 export function firstOf<R>(tasks: Task<R>[]): Task<R> {
   if (tasks.length == 0) throw new Error('firstOf and race need a task');
+  lookAt(tasks);
   for (let i = 0; i < tasks.length; i++) if (tasks[i].done) return tasks[i];
   const waiter = new JoinWaiter(currentTask(), 1, false, false);
   for (let i = 0; i < tasks.length; i++) waiter.watch(tasks[i]);

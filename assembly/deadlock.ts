@@ -83,7 +83,7 @@ function canGoOn(task: AnyTask): bool {
   const all = wait ? wait.needsAll() : true;
   for (let b = 0; b < blockersOf(task); b++) {
     const next = blockerOf(task, b);
-    if (next && next.stuck != all) return !all;
+    if (next && next.stuck == all) return !all;
   }
   return all;
 }

@@ -13,10 +13,10 @@ export declare function current(): i32;
 @external('wasm-fibers:tasks', 'spawn')
 export declare function spawn(name: usize): i32;
 
-/** The same for what is left to do of a task that ended; 0 if nothing can run any more. */
+/** The same for what is left to do of the task that has just ended; 0 if nothing can run any more. */
 // @ts-ignore: decorator
 @external('wasm-fibers:tasks', 'spawn_cleanup')
-export declare function spawnCleanup(fiber: i32): i32;
+export declare function spawnCleanup(): i32;
 
 /** From now on the guest is told when this fiber ends. */
 // @ts-ignore: decorator
@@ -28,6 +28,7 @@ export declare function adopt(fiber: i32): void;
  * `target` is the fiber without whose end nobody will call it, 0 if there is none.
  */
 // @ts-ignore: decorator
+@suspending
 @external('wasm-fibers:tasks', 'park')
 export declare function park(ms: f64, target: i32): void;
 
@@ -79,6 +80,7 @@ export const NAME = 2;
 /** @internal */
 export function read(fiber: i32, part: i32): string {
   const length = text(fiber, part, 0);
+  // @ts-ignore: asc's own
   const address = __new(usize(length) << 1, idof<String>());
   text(fiber, part, address);
   return changetype<string>(address);

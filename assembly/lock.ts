@@ -88,6 +88,7 @@ export class Lock {
    * const balance = lock.runExclusive(readBalance, account);
    * ```
    */
+  // @ts-ignore: asc knows that one of the branches returns
   runExclusive<A, R = void>(fn: (arg: A) => R, arg: A): R {
     this.acquire();
     if (isVoid<R>()) {

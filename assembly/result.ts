@@ -74,6 +74,7 @@ export class Result<T> extends Storage {
 
   /** The value. Only if `ok`: else it is 0, or no object at all. */
   get value(): T {
+    // @ts-ignore: void has no value
     if (isVoid<T>()) return;
     else return take<T>(this);
   }
@@ -93,6 +94,7 @@ export class Result<T> extends Storage {
       if (failure) host.refuse(failure.code, failure.message);
       host.refuse('FAILED', 'The result holds neither a value nor a failure.');
     }
+    // @ts-ignore: void has no value
     if (isVoid<T>()) return;
     else return take<T>(this);
   }

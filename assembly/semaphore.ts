@@ -68,6 +68,7 @@ export class Semaphore {
   }
 
   /** Calls a function with a permit, which is given back however the function ends. */
+  // @ts-ignore: asc knows that one of the branches returns
   runExclusive<A, R = void>(fn: (arg: A) => R, arg: A): R {
     this.acquire();
     const task = currentTask();

@@ -71,6 +71,8 @@ export class AnyTask extends Storage {
   stuck: bool = false;
   /** @internal It has begun to run. */
   started: bool = false;
+  /** @internal Its failure is known to somebody who does not ask for it: one of several in `gather` or `race`. */
+  looked: bool = false;
   /** @internal Its fiber was cancelled from here, and has not ended yet. */
   ending: bool = false;
 
@@ -135,6 +137,13 @@ export class AnyTask extends Storage {
     return true;
   }
 
+  /** @internal */
+  lookAt(): void {
+    this.looked = true;
+    const error = this.error;
+    if (error) host.text(error.fiber, host.CODE, 0);
+  }
+
   toString(): string {
     return '#' + this.id.toString() + ' (' + this.name + ')';
   }
@@ -194,6 +203,7 @@ export class Task<R> extends AnyTask implements Awaitable<R> {
       const error = this.error;
       if (error) error.raise();
     }
+    // @ts-ignore: void has no value
     if (isVoid<R>()) return;
     else return take<R>(this);
   }
@@ -356,16 +366,19 @@ export function runTask(): void {
   task.finish();
 }
 
+const KEPT = 1;
+const SEEN = 2;
+
 /**
  * A fiber has ended that did not do so by the end of `runTask`.
  *
  * @param state `DONE` for a call of the embedder that returned
- * @returns 1 if the guest can still ask for the error of this fiber, and will say when it cannot any more
+ * @returns `KEPT` if the guest can still ask for the error of this fiber, and will say when it cannot any more; and `SEEN`
  */
 export function taskEnded(fiber: i32, state: TaskState): i32 {
   if (!live.has(fiber)) return 0;
   const task = live.get(fiber);
-  let kept = 0;
+  let flags = 0;
   const waiter = task.waiter;
   if (waiter) {
     task.waiter = null;
@@ -380,21 +393,21 @@ export function taskEnded(fiber: i32, state: TaskState): i32 {
     task.ended(state);
     if (state != TaskState.DONE) {
       task.error = new ErrorHandle(fiber);
-      kept = 1;
+      flags = KEPT | (task.looked ? SEEN : 0);
     }
   }
   if (task.deferred) {
-    const cleanup = host.spawnCleanup(fiber);
+    const cleanup = host.spawnCleanup();
     if (cleanup) {
       live.delete(fiber);
       task.fiber = cleanup;
       live.set(cleanup, task);
-      return kept;
+      return flags;
     }
     task.deferred = null;
   }
   task.finish();
-  return kept;
+  return flags;
 }
 
 /** The task of this fiber wanted to wait where nobody can, and goes on. */

@@ -76,10 +76,6 @@ export class TaskFailures {
     return new FiberError('INTERNAL', `The guest asked for the error of fiber ${id}, which has none.`);
   }
 
-  fiber(id: number): Fiber | undefined {
-    return this.#failed.get(id)?.fiber;
-  }
-
   /** The guest cannot ask for it any more. */
   forget(id: number): void {
     const failed = this.#failed.get(id);

@@ -46,6 +46,11 @@ const State = { DONE: 1, FAILED: 2, CANCELLED: 3 } as const;
 /** Parts of `text`, as in assembly/host.ts. */
 const Part = { CODE: 0, MESSAGE: 1, NAME: 2 } as const;
 
+/** What `__fibers_task_ended` answers. */
+const Flag = { KEPT: 1, SEEN: 2 } as const;
+
+const CLEANUP = 'cleanup of ';
+
 interface KnownTask {
   readonly fiber: Fiber;
   /** A call of the embedder: it ends without telling the guest. */
@@ -58,6 +63,8 @@ export class TaskHost {
   readonly #tasks = new Map<number, KnownTask>();
   readonly #parking: Parking;
   readonly #failures: TaskFailures;
+  /** The fiber of whose end the guest is being told. */
+  #ending: Fiber | null = null;
   #host: BindingHost | null = null;
   #run: GuestFunction = absent;
   #ended: GuestFunction = absent;
@@ -72,7 +79,7 @@ export class TaskHost {
     this.imports = {
       current: () => currentFiber()?.id ?? 0,
       spawn: (name: number) => this.#spawn(this.#read(name)),
-      spawn_cleanup: (of: number) => this.#spawnCleanup(of),
+      spawn_cleanup: () => this.#spawnCleanup(),
       adopt: (id: number) => this.#adopt(id),
       park: (ms: number, target: number) => this.#park(ms, target),
       wake: (id: number) => this.#parking.wake(id),
@@ -112,9 +119,12 @@ export class TaskHost {
       this.#parking.leave(id);
       this.#tasks.delete(id);
       const cancellation = cancellationOf(fiber);
+      const outer = this.#ending;
+      this.#ending = fiber;
       if (cancellation !== null) this.#tell(task, State.CANCELLED, cancellation);
       else if (failed) this.#tell(task, State.FAILED, value);
       else if (task.adopted) this.#call(this.#ended, [id, State.DONE]);
+      this.#ending = outer;
     }
     this.#parking.changed();
     // To count the live fibers takes as long as there are of them.
@@ -126,7 +136,9 @@ export class TaskHost {
   #tell({ fiber, adopted }: KnownTask, state: number, error: unknown): void {
     // Before, since the guest may ask for it at once. The embedder sees the failures of its own calls.
     this.#failures.add(fiber, error, !adopted && state === State.FAILED && !isCancellation(error));
-    if (this.#call(this.#ended, [fiber.id, state]) !== 1) this.#failures.forgetUnlessUnseen(fiber.id);
+    const flags = Number(this.#call(this.#ended, [fiber.id, state]) ?? 0);
+    if (flags & Flag.SEEN) this.#failures.see(fiber.id);
+    if (!(flags & Flag.KEPT)) this.#failures.forgetUnlessUnseen(fiber.id);
   }
 
   #spawn(name: string): number {
@@ -141,9 +153,10 @@ export class TaskHost {
     return fiber.id;
   }
 
-  #spawnCleanup(of: number): number {
+  #spawnCleanup(): number {
+    const name = this.#ending?.name ?? '';
     try {
-      return this.#start(`cleanup of ${this.#failures.fiber(of)?.name ?? `fiber ${of}`}`);
+      return this.#start(name.startsWith(CLEANUP) ? name : CLEANUP + name);
     } catch (error) {
       if (error instanceof FiberError) return 0;
       throw error;

@@ -267,6 +267,7 @@ export interface OutputModule {
   emitStackIR(): string;
   addCustomSection(name: string, contents: Uint8Array): void;
   getGlobal(name: string): Ref;
+  runPasses(passes: readonly string[]): void;
   dispose(): void;
 }
 

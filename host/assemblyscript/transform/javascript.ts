@@ -14,8 +14,8 @@ export function writeJavaScript(wasm: string, enums: readonly EnumDescription[])
   return `// Made by wasm-fibers/transform together with ${wasm} and its .d.ts: change the source, not this.
 import { instantiate as bind } from 'wasm-fibers/assemblyscript';
 
-export function instantiate(imports = {}, { source, ...options } = {}) {
-  return bind(source ?? new URL(${quoted(`./${encodeURIComponent(wasm)}`)}, import.meta.url), imports, options);
+export function instantiate(imports = {}, options = {}) {
+  return bind(options.source ?? new URL(${quoted(`./${encodeURIComponent(wasm)}`)}, import.meta.url), imports, options);
 }
 ${consts.join('')}`;
 }

@@ -7,6 +7,7 @@
 import { createHash } from 'node:crypto';
 import { functionImports, readOutline } from '../../instrument/binary/module.ts';
 import type { InstrumentOptions } from '../../instrument/options.ts';
+import { wildcard } from '../../instrument/lists.ts';
 import { instrumentPrepared, prepare } from '../../instrument/synchronous.ts';
 import type { InstrumentResult } from '../../instrument/synchronous.ts';
 import type { AscBinaryen, AscModule, CompilerOptions, OutputModule, Program } from './asc.ts';
@@ -33,6 +34,8 @@ export interface OutputOptions extends Pick<InstrumentOptions, 'only' | 'add' | 
   readonly zeroFilledMemory: boolean;
 }
 
+const LISTS = ['only', 'add', 'remove'] as const;
+
 export class Output {
   readonly #binaryen: AscBinaryen;
   readonly #module: OutputModule;
@@ -41,6 +44,8 @@ export class Output {
   readonly #options: OutputOptions;
   /** asc's own `emitBinary`. */
   readonly #emit: OutputModule['emitBinary'];
+  /** Names of the functions before optimisation, if there are lists of functions. */
+  #compiled: readonly string[] = [];
   #last: { readonly input: Uint8Array; readonly names: boolean; readonly result: InstrumentResult } | null = null;
 
   constructor(binaryen: AscBinaryen, module: OutputModule, program: Program, options: OutputOptions) {
@@ -61,6 +66,7 @@ export class Output {
     const { optimizeLevelHint, shrinkLevelHint, debugInfo } = this.#compiler;
     const ascModule = this.#ascModule;
     const optimize = ascModule.optimize.bind(ascModule);
+    this.#keepListed();
     optimize(optimizeLevelHint, shrinkLevelHint, debugInfo, this.#options.zeroFilledMemory);
     const result = this.#instrument(debugInfo);
     let isFirst = true;
@@ -72,6 +78,33 @@ export class Output {
     };
     this.#replaceMethods();
     return result;
+  }
+
+  /** Functions that a list names are not inlined: in another function they could no longer be told apart. */
+  #keepListed(): void {
+    const listed = LISTS.flatMap((list) => this.#options[list] ?? []);
+    if (listed.length === 0) return;
+    this.#compiled = [...readOutline(this.emitNamed().binary).names.functions.values()];
+    for (const pattern of listed) {
+      this.#binaryen.setPassArgument('no-inline', pattern);
+      this.#module.runPasses(['no-inline']);
+    }
+    this.#binaryen.setPassArgument('no-inline', null);
+  }
+
+  /**
+   * A list for the module as it is now: without functions that optimisation has removed, and with those that asc puts
+   * around an export.
+   */
+  #left(list: (typeof LISTS)[number], names: readonly string[]): readonly string[] {
+    const entries = this.#options[list] ?? [];
+    const left = entries.flatMap((entry) => {
+      const found = variants(entry).filter((each) => names.some(wildcard(each)));
+      const isRemoved = found.length === 0 && this.#compiled.some(wildcard(entry));
+      return found.length > 0 || isRemoved ? found : [entry];
+    });
+    // An empty list of the functions to instrument would mean all of them.
+    return list === 'only' && left.length === 0 ? entries : left;
   }
 
   /** The module as it is, with the names of functions, by which lists and messages speak of them. */
@@ -117,17 +150,19 @@ export class Output {
     const last = this.#last;
     if (last !== null && last.names === names && Buffer.compare(last.input, binary) === 0) return last.result;
     const { optimizeLevelHint, shrinkLevelHint } = this.#compiler;
-    const { only = [], add = [], remove = [], ignoreIndirect = false, suspending, sourceMapUrl } = this.#options;
+    const { ignoreIndirect = false, suspending, sourceMapUrl } = this.#options;
+    const outline = readOutline(binary);
+    const functions = [...outline.names.functions.values()];
     // Optimisation leaves out the imports that nobody calls.
-    const imports = new Set(functionImports(readOutline(binary)).map((each) => `${each.module}.${each.name}`));
+    const imports = new Set(functionImports(outline).map((each) => `${each.module}.${each.name}`));
     const isOptimised = optimizeLevelHint > 0 || shrinkLevelHint > 0;
     const prepared = prepare(
       binary,
       {
         suspending: suspending.filter((name) => imports.has(name)),
-        only,
-        add,
-        remove,
+        only: this.#left('only', functions),
+        add: this.#left('add', functions),
+        remove: this.#left('remove', functions),
         ignoreIndirect,
         debugNames: names,
         // asc has optimised the program; what is left is the code that instrumentation adds.
@@ -145,6 +180,11 @@ export class Output {
       throw new NotInstrumentable(error);
     }
   }
+}
+
+/** asc exports `export:NAME` for a function that takes objects, and `NAME@varargs` for one with optional parameters. */
+function variants(name: string): string[] {
+  return [name, `export:${name}`, `${name}@varargs`, `export:${name}@varargs`];
 }
 
 function sha256(bytes: Uint8Array): string {

@@ -18,14 +18,21 @@ export interface HeldReference {
   readonly at: Node;
 }
 
-/** Functions of the program with parameters, variables or calls that are references. */
-function suspects(program: Program): Map<string, FunctionElement> {
-  const found = new Map<string, FunctionElement>();
-  const add = (fn: FunctionElement): void => void found.set(fn.internalName, fn);
+interface Compiled {
+  readonly fn: FunctionElement;
+  /** Where its variables are declared: for the code at the top level of a file, its statements. */
+  readonly nodes: readonly Node[];
+}
+
+/** The functions of the program, by name. */
+function compiledFunctions(program: Program): Map<string, Compiled> {
+  const found = new Map<string, Compiled>();
+  const add = (fn: FunctionElement, nodes: readonly Node[] = [fn.declaration]): void =>
+    void found.set(fn.internalName, { fn, nodes });
   for (const element of program.instancesByName.values()) {
     if (element.kind === ElementKind.Function && element.is(CommonFlags.Compiled)) add(element as FunctionElement);
   }
-  for (const file of program.filesByName.values()) add(file.startFunction);
+  for (const file of program.filesByName.values()) add(file.startFunction, file.source.statements);
   return found;
 }
 
@@ -38,15 +45,16 @@ function isNamed({ name }: Local): boolean {
   return !/^\d/.test(name);
 }
 
-/** The declaration of a variable or parameter below a node: asc's tree has no common way to its children. */
-function findVariable(node: Node, name: string): Node | null {
-  if (node.kind === NodeKind.VariableDeclaration || node.kind === NodeKind.Parameter) {
-    const identifier = (node as Declaration).name;
-    if (identifier.text === name) return identifier;
-  }
-  for (const value of Object.values(node).flat()) {
+/** The declaration of a variable or parameter below these nodes: asc's tree has no common way to its children. */
+function findVariable(nodes: readonly unknown[], name: string): Node | null {
+  for (const value of nodes) {
     if (typeof value !== 'object' || value === null || !('kind' in value) || !('range' in value)) continue;
-    const found = findVariable(value as Node, name);
+    const { kind } = value as Node;
+    if (kind === NodeKind.VariableDeclaration || kind === NodeKind.Parameter) {
+      const identifier = (value as Declaration).name;
+      if (identifier.text === name) return identifier;
+    }
+    const found = findVariable(Object.values(value).flat(), name);
     if (found !== null) return found;
   }
   return null;
@@ -54,8 +62,8 @@ function findVariable(node: Node, name: string): Node | null {
 
 /** Is there anything to look for? */
 export function usesReferences(program: Program): boolean {
-  return [...suspects(program).values()].some(
-    ({ localsByIndex, signature }) =>
+  return [...compiledFunctions(program).values()].some(
+    ({ fn: { localsByIndex, signature } }) =>
       localsByIndex.some((local) => isReference(local.type)) || isReference(signature.returnType),
   );
 }
@@ -73,18 +81,20 @@ export function heldReferences(program: Program, bytes: Uint8Array, suspending: 
   }
   const onStack = maySuspend(outline, analysis, waiting, false);
   const mayWait = new Set([...waiting, ...onStack]);
-  const functions = suspects(program);
+  const functions = compiledFunctions(program);
   const held: HeldReference[] = [];
   for (const index of onStack) {
-    const fn = functions.get(outline.names.functions.get(index) ?? '');
-    if (fn === undefined) continue;
+    const compiled = functions.get(outline.names.functions.get(index) ?? '');
+    if (compiled === undefined) continue;
+    const { fn, nodes } = compiled;
     const locals = fn.localsByIndex.filter((local) => isReference(local.type));
     if (locals.length === 0) continue;
     const alive = aliveAcrossWaits(outline, index, mayWait);
     const names = locals.filter((local) => alive.has(local.index) && isNamed(local));
-    for (const local of names) held.push({ fn, local, at: findVariable(fn.declaration, local.name) ?? fn.declaration });
+    for (const local of names)
+      held.push({ fn, local, at: findVariable(nodes, local.name) ?? nodes[0] ?? fn.declaration });
     if (names.length === 0 && locals.some((local) => alive.has(local.index))) {
-      held.push({ fn, local: null, at: fn.declaration });
+      held.push({ fn, local: null, at: nodes[0] ?? fn.declaration });
     }
   }
   return held;

@@ -1,5 +1,6 @@
 /** The text of app.d.ts. */
 import type { FunctionType, TypeIndex, ValueType } from '../types.ts';
+import { TypeKind } from './asc.ts';
 import type { Declaration, FunctionElement, Program, PropertyPrototype } from './asc.ts';
 import { docComment, docLines } from './comments.ts';
 import { isProvided } from './describe.ts';
@@ -83,7 +84,10 @@ ${enums}${records}`;
       const optional = isProvided(module, name);
       const doc = docComment(docLines(element.declaration), '    ');
       const key = `${property(name)}${optional ? '?' : ''}`;
-      add(module, { optional, text: `${doc}    ${key}: number | bigint | WebAssembly.Global;\n` });
+      add(module, {
+        optional,
+        text: `${doc}    ${key}: ${element.type.kind === TypeKind.I64 || element.type.kind === TypeKind.U64 ? 'bigint' : 'number'} | WebAssembly.Global;\n`,
+      });
     }
     const { importMemory, importTable } = this.#program.options;
     if (importMemory) add('env', { optional: false, text: '    memory: WebAssembly.Memory;\n' });

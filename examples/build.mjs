@@ -18,7 +18,10 @@ const PACKAGES = path.join(BUILT, 'node_modules');
 function installItself() {
   const link = path.join(PACKAGES, 'wasm-fibers');
   mkdirSync(PACKAGES, { recursive: true });
-  if (!existsSync(link)) symlinkSync(ROOT, link, 'junction');
+  if (existsSync(link)) return;
+  // One that leads nowhere, since the clone was moved.
+  rmSync(link, { force: true });
+  symlinkSync(ROOT, link, 'junction');
 }
 
 function filesIn(folder, extension) {

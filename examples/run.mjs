@@ -18,9 +18,9 @@ if (name === undefined) {
   if (wanted !== undefined) say(`There is no example ${wanted}.`);
   say('npm run example NUMBER, one of');
   for (const each of names) {
-    // The first sentence of what the program says of itself.
-    const [sentence] = /(?<=^\/\/ )[^]*?[.:](?=\s)/.exec(readFileSync(here(`${each}/main.ts`), 'utf8')) ?? [''];
-    say(`\n  ${each}\n    ${sentence.replaceAll(/\n\/\/ /g, ' ')}`);
+    // The first paragraph of what the program says of itself.
+    const [text] = /^(?:\/\/ .*\n)+/.exec(readFileSync(here(`${each}/main.ts`), 'utf8')) ?? [''];
+    say(`\n  ${each}\n${text.trimEnd().replaceAll(/^\/\/ /gm, '    ')}`);
   }
   if (wanted !== undefined) process.exitCode = 2;
 } else {

@@ -3,30 +3,14 @@
 //
 //   npm run example 02
 //   npm run example 02 -- --workers 30 --sites 6 --pages 40 --per-site 6
-import { parseArgs } from 'node:util';
 import { currentFiber } from 'wasm-fibers/assemblyscript';
+import { readNumbers } from '../arguments.ts';
 import { instantiate, type Report } from './crawler.js';
 import { MAX_SITES, startWeb } from './sites.ts';
 
-const { values } = parseArgs({
-  options: {
-    workers: { type: 'string', default: '12' },
-    sites: { type: 'string', default: '3' },
-    pages: { type: 'string', default: '20' },
-    'per-site': { type: 'string', default: '4' },
-  },
-});
-const workers = count('workers');
-const sites = Math.min(count('sites'), MAX_SITES);
-const pages = count('pages');
-const perSite = count('per-site');
-
-function count(name: keyof typeof values): number {
-  const given = Number(values[name]);
-  if (Number.isInteger(given) && given > 0) return given;
-  console.error(`--${name} takes a whole number above zero, not '${values[name]}'`);
-  process.exit(2);
-}
+const options = readNumbers({ workers: 12, sites: 3, pages: 20, 'per-site': 4 });
+const { workers, pages, 'per-site': perSite } = options;
+const sites = Math.min(options.sites, MAX_SITES);
 
 /** What the guest imports: an ordinary async function. The guest is given what it throws as well. */
 async function get(url: string): Promise<string> {

@@ -3,28 +3,12 @@
 //
 //   npm run example 03
 //   npm run example 03 -- --items 60 --capacity 8 --consumers 5
-import { parseArgs } from 'node:util';
+import { readNumbers } from '../arguments.ts';
 import { Activity, instantiate } from './channel.js';
 import { Picture } from './picture.ts';
 
-const { values } = parseArgs({
-  options: {
-    items: { type: 'string', default: '30' },
-    capacity: { type: 'string', default: '4' },
-    consumers: { type: 'string', default: '3' },
-  },
-});
-const items = count('items');
-const capacity = count('capacity');
-const consumers = count('consumers');
+const { items, capacity, consumers } = readNumbers({ items: 30, capacity: 4, consumers: 3 });
 const isTerminal = process.stdout.isTTY === true && process.stdout.hasColors();
-
-function count(name: keyof typeof values): number {
-  const given = Number(values[name]);
-  if (Number.isInteger(given) && given > 0) return given;
-  console.error(`--${name} takes a whole number above zero, not '${values[name]}'`);
-  process.exit(2);
-}
 
 let picture = new Picture();
 await using guest = await instantiate({

@@ -3,26 +3,13 @@
 //
 //   npm run example 04
 //   npm run example 04 -- --orders 100 --latency 50
-import { parseArgs } from 'node:util';
+import { readNumbers } from '../arguments.ts';
 import { instantiate } from './resolve-json.js';
 import { Services, order } from './services.ts';
 
-const { values } = parseArgs({
-  options: {
-    orders: { type: 'string', default: '20' },
-    /** Of each answer of a service, in milliseconds. */
-    latency: { type: 'string', default: '15' },
-  },
-});
-const orders = count('orders');
-const services = new Services(count('latency'));
-
-function count(name: keyof typeof values): number {
-  const given = Number(values[name]);
-  if (Number.isInteger(given) && given > 0) return given;
-  console.error(`--${name} takes a whole number above zero, not '${values[name]}'`);
-  process.exit(2);
-}
+/** The latency is that of each answer of a service, in milliseconds. */
+const { orders, latency } = readNumbers({ orders: 20, latency: 15 });
+const services = new Services(latency);
 
 const indented = (json: string): string => JSON.stringify(JSON.parse(json), null, 2).replaceAll(/^/gm, '  ');
 const seconds = (milliseconds: number): string => `${(milliseconds / 1000).toFixed(2)} s`;

@@ -4,31 +4,15 @@
 //   npm run example 05
 //   npm run example 05 -- --a 100 --b 1000
 import { setTimeout } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
+import { readNumbers } from '../arguments.ts';
 import { instantiate } from './nested-await.js';
 import { NestedLoop } from './nested-loop.ts';
 
-const { values } = parseArgs({
-  options: {
-    /** How long A and B wait, and how many tasks wait at once in the end. */
-    a: { type: 'string', default: '50' },
-    b: { type: 'string', default: '400' },
-    many: { type: 'string', default: '20000' },
-  },
-});
-const a = count('a');
-const b = count('b');
-const many = count('many');
+/** How long A and B wait, in milliseconds, and how many wait at once in the end. */
+const { a, b, many } = readNumbers({ a: 50, b: 400, many: 20_000 });
 /** When B starts, in milliseconds: A waits by then. */
 const LATER = 10;
 const COLUMNS = 40;
-
-function count(name: keyof typeof values): number {
-  const given = Number(values[name]);
-  if (Number.isInteger(given) && given > 0) return given;
-  console.error(`--${name} takes a whole number above zero, not '${values[name]}'`);
-  process.exit(2);
-}
 
 /** When A and B began and ended; milliseconds since the start. */
 type Span = readonly [began: number, ended: number];
@@ -86,7 +70,8 @@ function nestedMany(): string {
   }
 }
 
-const guest = await instantiate();
+// Each of those that wait is two fibers: the call from here, and the task that it starts and waits for.
+const guest = await instantiate({}, { maxFibers: 2 * many });
 
 console.log('1. coroutine() calls synchronousCode(), which waits for asynchronousCode(). It prints');
 await guest.exports.coroutine();

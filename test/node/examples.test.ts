@@ -22,3 +22,99 @@ test('01-concurrent-sort: an argument that makes no sense is named', async () =>
   const { code, stderr } = await run(process.execPath, args, ROOT);
   expect({ code, stderr }).toEqual({ code: 2, stderr: "--fibers takes a whole number above zero, not '0.5'\n" });
 });
+
+/** Runs an example that examples/build.mjs has built. */
+async function example(name: string, ...args: readonly string[]): Promise<string> {
+  const { code, stdout, stderr } = await run(process.execPath, ['examples/run.mjs', name, ...args], ROOT);
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+  // Escape sequences are for terminals.
+  expect(stdout).not.toContain('\u001B');
+  return stdout;
+}
+
+const numbers = (text: string, pattern: RegExp): number[] => [...text.matchAll(pattern)].map(([, n]) => Number(n));
+
+test('02-crawler: every page of every site is found once, no site is asked for too much, dead links are named', async () => {
+  const args = ['--sites', '2', '--pages', '6', '--workers', '5', '--per-site', '2'];
+  const output = await example('02', ...args);
+  // Six pages of each site, and the dead link of the fifth.
+  expect(output).toMatch(/1 worker +14 pages in /);
+  expect(output).toMatch(/5 workers +14 pages in .*, \d+\.\d times as fast/);
+  const rows = [...output.matchAll(/^ +http:\S+ +(Bridges|Lighthouses) +(\d+) +(\d+) +(\d+)$/gm)];
+  expect(rows.map(([, title, pages, links]) => [title, pages, links])).toEqual([
+    ['Bridges', '6', '14'],
+    ['Lighthouses', '6', '14'],
+  ]);
+  for (const [, , , , atOnce] of rows) expect(Number(atOnce)).toBeLessThanOrEqual(2);
+  expect(output).toContain('  2 dead links\n');
+  expect(output.match(/\/entry-40000: 404 Not Found, linked from \/entry-4$/gm)).toHaveLength(2);
+});
+
+test('03-channel: the channel never holds more than it may; who is faster waits', async () => {
+  const output = await example('03', '--items', '10', '--capacity', '3', '--consumers', '2');
+  const [first = '', second = ''] = output.split('Too fast consumers');
+  expect(first).toContain('at most 3 of 3 on the way');
+  expect(first).toMatch(/^ +producer #+!+#/m);
+  expect(first).toMatch(/^on the way [0-3]+$/m);
+  expect(second).toMatch(/^consumer 2 \.+#/m);
+  for (const shares of output.matchAll(/10 items, (\d+) \+ (\d+);/g)) {
+    expect(Number(shares[1]) + Number(shares[2])).toBe(10);
+  }
+});
+
+test("04-json-callbacks: references are resolved by the parser's callbacks, in many documents at once", async () => {
+  const output = await example('04', '--orders', '4', '--latency', '3');
+  const documents = [...output.matchAll(/^ {2}\{\n[^]*?^ {2}\}$/gm)].map(([text]) => JSON.parse(text) as unknown);
+  expect(documents[0]).toMatchObject({ customer: 'ref:customers/2', shipping: { cents: 490 } });
+  expect(documents[1]).toEqual({
+    order: 1001,
+    customer: { name: 'Karl Müller', address: { street: 'Bahnhofstraße 1', country: 'Switzerland' } },
+    items: [
+      { amount: 1, article: { title: 'Difference engine, used', cents: 122_106 } },
+      { amount: 3, article: { title: 'Lamp "Edison"', cents: 3751 } },
+    ],
+    shipping: { express: false, cents: 461 },
+  });
+  expect(output).toMatch(/one after another +4 orders in .*, 1 question at a time/);
+  expect(output).toMatch(/at once +4 orders in .*, up to 4 of \d+ questions at a time/);
+  expect(output).toMatch(/results +4 of 4 are the same/);
+  expect(output).toContain('Error: there is nothing of the name customers/99');
+});
+
+test('05-nested-await: what waits for less ends first, which a nested event loop cannot do', async () => {
+  const output = await example('05', '--a', '20', '--b', '300', '--many', '1000');
+  expect(output).toMatch(/^42$/m);
+  const [nestedA = 0, nestedB = 0, a = 0, b = 0] = numbers(output, /ended at (\d+) ms/g);
+  expect(nestedA).toBeGreaterThanOrEqual(nestedB);
+  expect(a).toBeLessThan(b);
+  expect(output).toMatch(/a nested event loop +\d+, then RangeError: Maximum call stack size exceeded/);
+  expect(output).toMatch(/wasm-fibers +1000, all done/);
+});
+
+test.each([
+  ['02', '--workers', '0'],
+  ['03', '--capacity', '1.5'],
+  ['04', '--orders', 'all'],
+  ['05', '--many', ''],
+])('%s: an argument that makes no sense is named', async (name, option, value) => {
+  const { code, stdout, stderr } = await run(process.execPath, ['examples/run.mjs', name, option, value], ROOT);
+  expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+  expect(stderr).toMatch(`${option} takes a whole number above zero, not '${value}'\nOptions: --`);
+});
+
+test('an option that there is not is named, with those that there are', async () => {
+  const { code, stderr } = await run(process.execPath, ['examples/run.mjs', '03', '--speed', '2'], ROOT);
+  expect(code).toBe(2);
+  expect(stderr).toContain("'--speed'");
+  expect(stderr).toContain('Options: --items NUMBER, --capacity NUMBER, --consumers NUMBER\n');
+});
+
+test('without a number, or with a wrong one, the examples are listed', async () => {
+  const listed = await run(process.execPath, ['examples/run.mjs'], ROOT);
+  expect(listed.code).toBe(0);
+  expect(listed.stdout.match(/^ {2}\d\d-\S+$/gm)).toHaveLength(5);
+  expect(listed.stdout).toContain('    A synchronous parser from npm, unchanged, whose callbacks wait:');
+  const wrong = await run(process.execPath, ['examples/run.mjs', '77'], ROOT);
+  expect({ code: wrong.code, stdout: wrong.stdout }).toEqual({ code: 2, stdout: '' });
+  expect(wrong.stderr).toBe(`There is no example 77.\n${listed.stdout}`);
+});

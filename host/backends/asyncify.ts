@@ -34,6 +34,7 @@
 import { FiberError } from '../errors.ts';
 import { isStackOverflow } from '../trace.ts';
 import type { Backend, BackendHooks, GuestFunction, HostFunction, ShadowStack, Site, Task } from './backend.ts';
+import { call } from './call.ts';
 import { currentBackend, currentTask, setCurrent } from './current.ts';
 import { UnwoundStack } from './frames.ts';
 import {
@@ -197,7 +198,7 @@ export class AsyncifyBackend implements Backend {
     setCurrent(this.#at.task, this);
     try {
       shadow?.enterSync();
-      return fn(...(args as never[]));
+      return call(fn, args);
     } finally {
       setCurrent(outerTask, outerBackend);
       this.#at.host = host;
@@ -517,21 +518,6 @@ export class AsyncifyBackend implements Backend {
   #attached(): AsyncifyControls {
     if (this.#controls === null) throw new FiberError('INTERNAL', 'The guest was switched before it was instantiated.');
     return this.#controls;
-  }
-}
-
-/** Without `apply` for the usual numbers of arguments: entering and resuming are hot. */
-function call(fn: GuestFunction, args: readonly unknown[]): unknown {
-  const f = fn as (...args: unknown[]) => unknown;
-  switch (args.length) {
-    case 0:
-      return f();
-    case 1:
-      return f(args[0]);
-    case 2:
-      return f(args[0], args[1]);
-    default:
-      return f(...args);
   }
 }
 

@@ -8,6 +8,7 @@
  */
 import { AsyncifyBackend } from '../backends/asyncify.ts';
 import type { BackendHooks, Site, Task } from '../backends/backend.ts';
+import { call } from '../backends/call.ts';
 import { currentBackend, currentTask } from '../backends/current.ts';
 import { ignore, isThenable } from '../backends/thenable.ts';
 import { FiberError } from '../errors.ts';
@@ -92,8 +93,8 @@ export class Scheduler implements FiberOwner, BackendHooks {
     if (this.#closed !== null) throw this.#closed;
     try {
       if (conversion === null) return this.backend.callSync(fn, args);
-      const converted = (): unknown => conversion.lift(fn(...(conversion.lower(args) as never[])));
-      return this.backend.callSync(converted, []);
+      // What is lowered must be lowered where the guest may be called.
+      return this.backend.callSync(() => conversion.lift(call(fn, conversion.lower(args))), []);
     } catch (error) {
       const failure = explain(error);
       if (this.#options.onTrap === 'poison' && isAbrupt(failure)) {

@@ -1,5 +1,5 @@
 /** Runs asc with the transform on sources in memory, as a bundler's plugin would. */
-import asc from 'assemblyscript/asc';
+import { main } from 'assemblyscript/asc';
 import path from 'node:path';
 import { expect } from 'vitest';
 import type { TypeSection } from '../../host/assemblyscript/types.ts';
@@ -36,7 +36,7 @@ export async function compile(
   const given: Readonly<Record<string, string>> = typeof sources === 'string' ? { 'app.ts': sources } : sources;
   const files = new Map<string, string | Uint8Array>();
   const argv = [...entries, ...flags, ...(outFile === null ? [] : ['--outFile', outFile])];
-  const { error, stdout, stderr } = await asc.main(argv, {
+  const { error, stdout, stderr } = await main(argv, {
     // asc's declarations speak of instances of a class that its transforms need not extend.
     transforms: [wasmFibers({ argv, ...options }), ...transforms] as never,
     readFile: (file: string, folder: string) => given[path.join(folder, file)] ?? null,

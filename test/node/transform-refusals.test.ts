@@ -1,7 +1,5 @@
 /** What the transform refuses: each with a sentence, the source line where there is one, and nothing written. */
-import asc from 'assemblyscript/asc';
 import { describe, expect, test } from 'vitest';
-import WasmFibers, { wasmFibers } from '../../host/assemblyscript/transform/index.ts';
 import { compile, compiled, refused, SUSPENDING } from './transform-driver.ts';
 
 const REFERENCES = ['--enable', 'reference-types,simd,gc'];
@@ -192,59 +190,5 @@ describe('@suspending', () => {
   test('on an import that nothing calls is fine', async () => {
     const { section } = await compiled('@suspending declare function g(): void; export function f(): void {}');
     expect(section.imports.map((each) => each.name)).not.toContain('g');
-  });
-});
-
-describe('options', () => {
-  const SOURCE =
-    'declare function fetchText(): void; declare function unused(): void; export function run(): void { fetchText(); }';
-  test('a pattern without a match names what may have been meant, and everything there is', async () => {
-    const printed = await refused(SOURCE, { options: { suspending: ['app.fetchTxt'] } });
-    expect(printed).toContain(
-      'The entry "app.fetchTxt" of "suspending" matches no import of this program. Did you mean "app.fetchText"?',
-    );
-    expect(printed).toContain('\n  app.unused\n');
-    await compiled(SOURCE, { options: { suspending: ['app.unused', 'app.*'] } });
-  });
-  test.each([
-    [{ suspendin: [] }, 'wasmFibers(): there is no option "suspendin": did you mean "suspending"?'],
-    [{ suspending: 'app.*' }, 'wasmFibers(): "suspending" must be an array of non-empty strings, not "app.*".'],
-    [{ ignoreIndirect: 1 }, 'wasmFibers(): "ignoreIndirect" must be true or false, not 1.'],
-    [{ only: ['app/run'], remove: ['app/run'] }, 'only'],
-    [{ remove: ['app/rum'] }, '"remove" app/rum matches no function of this module. Did you mean "app/run"?'],
-  ])('%j', async (options, sentence) => {
-    // Callers may be JavaScript.
-    expect(await refused(SOURCE, { options: options as never })).toContain(sentence);
-  });
-
-  test('asc.main without its arguments', async () => {
-    const sources: Record<string, string> = { 'app.ts': SOURCE };
-    const files: string[] = [];
-    const settings = {
-      readFile: (file: string) => sources[file] ?? null,
-      writeFile: (file: string) => void files.push(file),
-      listFiles: () => [],
-    };
-    for (const transform of [WasmFibers, wasmFibers()]) {
-      const { error } = await asc.main(['app.ts', '-o', 'app.wasm'], { ...settings, transforms: [transform] as never });
-      expect(error?.message).toContain('asc.main(argv, { transforms: [wasmFibers({ argv })] })');
-    }
-    const { error } = await asc.main(['app.ts', '-o', 'app.wasm', '--sourceMap'], {
-      ...settings,
-      transforms: [wasmFibers({ argv: ['app.ts', '-o', 'app.wasm'] })] as never,
-    });
-    expect(error?.message).toContain('"argv"');
-    expect(files).toEqual([]);
-  });
-
-  test('a file that cannot be written', async () => {
-    const argv = ['app.ts', '-o', 'app.wasm'];
-    const { error } = await asc.main(argv, {
-      readFile: (file: string) => (file === 'app.ts' ? SOURCE : null),
-      writeFile: (() => false) as never,
-      listFiles: () => [],
-      transforms: [wasmFibers({ argv })] as never,
-    });
-    expect(error?.message).toBe('The file app.js could not be written.');
   });
 });

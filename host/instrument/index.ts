@@ -21,7 +21,7 @@ export type { InstrumentResult } from './synchronous.ts';
  *
  * @param wasm a core module, not yet instrumented
  * @returns the module, and what was done
- * @throws FiberError `NOT_WASM`, `BAD_MODULE`, `INVALID_OPTION`, `UNSUPPORTED_FEATURE`, `ALREADY_INSTRUMENTED`,
+ * @throws FiberError `NOT_WASM`, `BAD_MODULE`, `INVALID_OPTION`, `BAD_SOURCE_MAP`, `UNSUPPORTED_FEATURE`, `ALREADY_INSTRUMENTED`,
  * `NO_SUSPENDING_IMPORTS`, `NO_MATCH`, `RESERVED_NAME`, `MISSING_GUEST_PART`, `NO_ALLOCATOR`, `BINARYEN_MISSING`,
  * `BINARYEN_FAILED`, `INTERNAL`
  *

@@ -16,6 +16,8 @@ const OTHERS: ReadonlySet<string> = new Set([
   '--exportRuntime', // asc
   '--runtime', // asc
   '--stackSize', // asc
+  '--sourceMap', // asc
+  '--transform', // asc
   '--stack-size', // node
   '--save-dev', // npm
   '-D', // npm

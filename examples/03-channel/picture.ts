@@ -8,15 +8,20 @@ interface Moment {
 }
 
 const COLUMNS = 72;
-const NAMES = 10;
+const NAMES = 12;
 
-/** Characters that every log shows, and colours for terminals that have them. */
+/** Characters that every log shows, and those for terminals, with their colours. */
 const MARKS: Readonly<Record<Activity, readonly [plain: string, terminal: string, colour: number]>> = {
   [Activity.Working]: ['#', '█', 32],
   [Activity.Full]: ['!', '▒', 31],
   [Activity.Empty]: ['.', '·', 90],
   [Activity.Done]: [' ', ' ', 0],
 };
+
+const COLOURS = new Map(Object.values(MARKS).map(([, mark, colour]) => [mark, colour]));
+
+const paint = (text: string): string =>
+  text.replaceAll(/█+|▒+|·+/g, (run) => `\u001B[${COLOURS.get(run.charAt(0))}m${run}\u001B[0m`);
 
 export class Picture {
   readonly #lanes = new Map<string, Moment[]>();
@@ -48,23 +53,21 @@ export class Picture {
 
   lines(isTerminal: boolean): string[] {
     const end = this.#all.at(-1)?.time ?? 0;
-    const mark = (moment: Moment | undefined): string => {
-      if (moment === undefined) return ' ';
-      const [plain, terminal, colour] = MARKS[moment.activity];
-      return isTerminal ? `\u001B[${colour}m${terminal}\u001B[0m` : plain;
-    };
+    const mark = (moment: Moment | undefined): string =>
+      moment === undefined ? ' ' : MARKS[moment.activity][isTerminal ? 1 : 0];
     const draw = (name: string, moments: readonly Moment[], cell: (moment: Moment | undefined) => string): string => {
       const at = (column: number): Moment | undefined =>
         moments.findLast((moment) => moment.time <= ((column + 0.5) / COLUMNS) * end);
       return `${name.padStart(NAMES)} ${Array.from({ length: COLUMNS }, (_, column) => cell(at(column))).join('')}`;
     };
-    const [producer, ...consumers] = [...this.#lanes].toSorted(([a], [b]) => (a < b ? 1 : -1));
+    // In the order of their appearance, which the producer opens.
+    const [producer, ...consumers] = this.#lanes;
     const onTheWay = (moment: Moment | undefined): string => (moment?.onTheWay ?? 0).toString(36);
     return [
       ...(producer === undefined ? [] : [draw(producer[0], producer[1], mark)]),
       draw('on the way', this.#all, onTheWay),
-      ...consumers.toReversed().map(([name, moments]) => draw(name, moments, mark)),
+      ...consumers.map(([name, moments]) => draw(name, moments, mark)),
       `${' '.repeat(NAMES + 1)}${`0${'|'.padStart(COLUMNS - 1)}`} ${end.toFixed(0)} ms`,
-    ].map((line) => line.trimEnd());
+    ].map((line) => paint(line.trimEnd()));
   }
 }

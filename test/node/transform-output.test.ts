@@ -83,6 +83,18 @@ test('a program whose start waits', async () => {
   expect(await guest.exports.get()).toBe(42);
 });
 
+test('a program whose start is exported starts when it is instantiated', async () => {
+  const { wasm, section } = await compiled(
+    `${SUSPENDING} declare function ask(): i32;
+    let answer: i32 = ask() + ask();
+    export function get(): i32 { return answer; }`,
+    { flags: ['--exportStart', 'begin'] },
+  );
+  expect(section).toMatchObject({ start: 'begin' });
+  const guest = await instantiate<{ get(): number }>(wasm, { app: { ask: () => Promise.resolve(21) } });
+  expect(await guest.exports.get()).toBe(42);
+});
+
 test('a program that never waits is a guest all the same', async () => {
   for (const flags of [[], ['-O3'], ['-O3', '--runtime', 'stub']]) {
     const { wasm } = await compiled('export function greet(name: string): string { return "Hello " + name; }', {

@@ -143,6 +143,21 @@ describe('what cannot be', () => {
     expect(section.imports.filter((each) => each.name === 'log')).toHaveLength(1);
   });
 
+  test('to collect with a collector that looks at no stack', async () => {
+    const source = 'function tidy(): void { __collect(); }\nexport function f(): void { tidy(); }';
+    for (const flags of [[], ['-O3'], ['--exportRuntime']]) {
+      const printed = await refused(source, { flags: ['--runtime', 'minimal', ...flags] });
+      expect(printed).toContain('The function "app/tidy" calls __collect().');
+      expect(printed).toContain('in app.ts(1,10)');
+    }
+    const top = await refused('export function f(): void {}\n__collect();', { flags: ['--runtime', 'minimal'] });
+    expect(top).toContain('The function "start:app" calls __collect().');
+    await compiled(source);
+    await compiled('if (ASC_RUNTIME == 2) __collect(); export function f(): void {}', {
+      flags: ['--runtime', 'minimal', '--exportRuntime'],
+    });
+  });
+
   test("a runtime of the program's own", async () => {
     const files = { 'app.ts': 'export function f(): void {}', 'mine.ts': 'import "rt/tlsf"; import "rt/itcms";' };
     expect(await refused(files, { flags: ['--runtime', 'mine'] })).toContain(

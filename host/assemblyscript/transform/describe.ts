@@ -98,6 +98,7 @@ class Describer {
       imports.push({ element, type: { module, name, suspending: this.#suspending.has(element), ...type } });
     }
     this.#checkEclipsed();
+    const { exportStart } = this.#program.options;
     return {
       section: {
         version: TYPES_VERSION,
@@ -106,6 +107,7 @@ class Describer {
         exports: this.#exports.map(({ name, type }) => ({ name, ...type })),
         imports: imports.map((each) => each.type),
         globals: this.#globals.map((each) => each.type),
+        ...(exportStart === null ? {} : { start: exportStart }),
       },
       types: this.#types,
       exports: this.#exports.map((each) => each.element),

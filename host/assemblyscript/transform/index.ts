@@ -15,6 +15,7 @@ import { addLibrary, orderSources } from './library.ts';
 import { readSettings } from './options.ts';
 import type { AscOptions, TransformOptions } from './options.ts';
 import { NotInstrumentable, Output } from './output.ts';
+import { refuseCollecting } from './minimal.ts';
 import { heldReferences, usesReferences } from './references.ts';
 import { presentable, Refusal } from './refusal.ts';
 import { Reporter } from './report.ts';
@@ -115,6 +116,8 @@ export default class WasmFibers implements Transform {
       sourceMapUrl: sourceMapUrl(asc),
       zeroFilledMemory: program.options.importMemory && asc.zeroFilledMemory === true,
     });
+    refuseCollecting(program, output, this.#report);
+    if (this.#report.errors > 0) return;
     if (!this.#instrument(output, suspending, (sentence) => stderr.write(`WARNING ${sentence}\n`))) return;
     if (asc.noEmit !== true) await this.#write(description, asc);
   }

@@ -119,17 +119,20 @@ function lifter(memory: GuestMemory, element: ValueType, codec: () => Codec): Li
     return (start, length) => {
       const view = memory[VIEWS[kind]];
       const first = start / size;
+      // No longer than memory, as whoever calls has checked.
       const values: unknown[] = [];
-      for (let i = 0; i < length; i++) values.push(view[first + i]);
+      values.length = length;
+      for (let i = 0; i < length; i++) values[i] = view[first + i];
       return values;
     };
   }
   return (start, length) => {
     const { load } = codec();
     const values: unknown[] = [];
+    values.length = length;
     let i = 0;
     try {
-      for (; i < length; i++) values.push(load(start + i * size));
+      for (; i < length; i++) values[i] = load(start + i * size);
     } catch (error) {
       throw within(i, error);
     }

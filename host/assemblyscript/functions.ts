@@ -54,6 +54,18 @@ export function entryConversion(shared: Conversions, name: string, type: Functio
     }
     return raws;
   };
+  const lowerInSlots = (args: readonly unknown[], given: number): Raw[] => {
+    const base = memory.push(slots.bytes);
+    try {
+      return lowerAll(args, given, base);
+    } finally {
+      memory.pop(base + slots.bytes);
+    }
+  };
+  const [only] = codecs;
+  if (only !== undefined && count === 1 && required === 1) {
+    return { lower: lowererOfOne(memory, only, slots.bytes, parameter(name, params[0])), lift };
+  }
   return {
     lower(args) {
       memory.refresh();
@@ -63,14 +75,41 @@ export function entryConversion(shared: Conversions, name: string, type: Functio
         given = Math.max(Math.min(args.length, count), required);
         while (given > required && args[given - 1] === undefined) given--;
       }
-      const raws =
-        slots.bytes === 0
-          ? lowerAll(args, given, 0)
-          : withSlots(memory, slots.bytes, (base) => lowerAll(args, given, base));
+      const raws = slots.bytes === 0 ? lowerAll(args, given, 0) : lowerInSlots(args, given);
       if (required < count) setArgumentsLength(given);
       return raws;
     },
     lift,
+  };
+}
+
+/** The same without everything that a single parameter does not need. */
+function lowererOfOne(
+  memory: GuestMemory,
+  { lower }: Codec,
+  bytes: number,
+  subject: (path: string) => string,
+): (args: readonly unknown[]) => Raw[] {
+  const checked = (value: unknown, slot: number): Raw[] => {
+    try {
+      return [lower(value, slot)];
+    } catch (error) {
+      throw located(error, subject);
+    }
+  };
+  if (bytes === 0) {
+    return (args) => {
+      memory.refresh();
+      return checked(args[0], 0);
+    };
+  }
+  return (args) => {
+    const slot = memory.push(bytes);
+    try {
+      return checked(args[0], slot);
+    } finally {
+      memory.pop(slot + bytes);
+    }
   };
 }
 
@@ -135,8 +174,10 @@ function argumentLifter(shared: Conversions, name: string, params: readonly Para
 function resultLifter(shared: Conversions, name: string, result: number | null): (raw: unknown) => unknown {
   if (result === null) return () => undefined;
   const { memory, codecs, collects } = shared;
-  const { lift, holds } = codecs.of(result);
+  const { lift, holds, managed } = codecs.of(result);
   const subject = resultOf(name);
+  // A number has nothing to be looked up, and nothing that could be wrong.
+  if (!managed) return lift as (raw: unknown) => unknown;
   const checked = (raw: unknown): unknown => {
     memory.refresh();
     try {

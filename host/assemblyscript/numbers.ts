@@ -23,17 +23,10 @@ export type IntegerKind = keyof typeof INTEGERS;
 
 export function numberCodec(memory: GuestMemory, kind: NumberKind): Codec {
   const { bytes, lift, check } = conversions(kind);
-  const { load, write } = accessors(memory, kind);
   return {
     lift,
-    load,
+    ...accessors(memory, kind, check),
     lower: check,
-    store: (address, value) => {
-      const raw = check(value);
-      // A getter may have given the value, and have called the guest.
-      memory.refresh();
-      write(address, raw);
-    },
     bytes,
     managed: false,
     deep: false,
@@ -122,35 +115,108 @@ function boolean(value: unknown): Raw {
   throw new Mismatch('true or false', value);
 }
 
-interface Accessors {
-  readonly load: (address: number) => unknown;
-  readonly write: (address: number, raw: Raw) => void;
-}
-
-function accessors(m: GuestMemory, kind: NumberKind): Accessors {
+/** How values are in memory. A getter may have given the value and have called the guest: memory is looked for again. */
+function accessors(m: GuestMemory, kind: NumberKind, check: (value: unknown) => Raw): Pick<Codec, 'load' | 'store'> {
   switch (kind) {
     case 'i8':
-      return { load: (at) => m.i8[at], write: (at, raw) => void (m.i8[at] = raw as number) };
+      return {
+        load: (at) => m.i8[at],
+        store: (at, value) => {
+          const raw = check(value) as number;
+          m.refresh();
+          m.i8[at] = raw;
+        },
+      };
     case 'i16':
-      return { load: (at) => m.i16[at >>> 1], write: (at, raw) => void (m.i16[at >>> 1] = raw as number) };
+      return {
+        load: (at) => m.i16[at >>> 1],
+        store: (at, value) => {
+          const raw = check(value) as number;
+          m.refresh();
+          m.i16[at >>> 1] = raw;
+        },
+      };
     case 'i32':
-      return { load: (at) => m.i32[at >>> 2], write: (at, raw) => void (m.i32[at >>> 2] = raw as number) };
+      return {
+        load: (at) => m.i32[at >>> 2],
+        store: (at, value) => {
+          const raw = check(value) as number;
+          m.refresh();
+          m.i32[at >>> 2] = raw;
+        },
+      };
     case 'u8':
-      return { load: (at) => m.u8[at], write: (at, raw) => void (m.u8[at] = raw as number) };
+      return {
+        load: (at) => m.u8[at],
+        store: (at, value) => {
+          const raw = check(value) as number;
+          m.refresh();
+          m.u8[at] = raw;
+        },
+      };
     case 'u16':
-      return { load: (at) => m.u16[at >>> 1], write: (at, raw) => void (m.u16[at >>> 1] = raw as number) };
+      return {
+        load: (at) => m.u16[at >>> 1],
+        store: (at, value) => {
+          const raw = check(value) as number;
+          m.refresh();
+          m.u16[at >>> 1] = raw;
+        },
+      };
     case 'u32':
-      return { load: (at) => m.u32[at >>> 2], write: (at, raw) => void (m.u32[at >>> 2] = raw as number) };
+      return {
+        load: (at) => m.u32[at >>> 2],
+        store: (at, value) => {
+          const raw = check(value) as number;
+          m.refresh();
+          m.u32[at >>> 2] = raw;
+        },
+      };
     case 'i64':
-      return { load: (at) => m.i64[at >>> 3], write: (at, raw) => void (m.i64[at >>> 3] = raw as bigint) };
+      return {
+        load: (at) => m.i64[at >>> 3],
+        store: (at, value) => {
+          const raw = check(value) as bigint;
+          m.refresh();
+          m.i64[at >>> 3] = raw;
+        },
+      };
     case 'u64':
-      return { load: (at) => m.u64[at >>> 3], write: (at, raw) => void (m.u64[at >>> 3] = raw as bigint) };
+      return {
+        load: (at) => m.u64[at >>> 3],
+        store: (at, value) => {
+          const raw = check(value) as bigint;
+          m.refresh();
+          m.u64[at >>> 3] = raw;
+        },
+      };
     case 'f32':
-      return { load: (at) => m.f32[at >>> 2], write: (at, raw) => void (m.f32[at >>> 2] = raw as number) };
+      return {
+        load: (at) => m.f32[at >>> 2],
+        store: (at, value) => {
+          const raw = check(value) as number;
+          m.refresh();
+          m.f32[at >>> 2] = raw;
+        },
+      };
     case 'f64':
-      return { load: (at) => m.f64[at >>> 3], write: (at, raw) => void (m.f64[at >>> 3] = raw as number) };
+      return {
+        load: (at) => m.f64[at >>> 3],
+        store: (at, value) => {
+          const raw = check(value) as number;
+          m.refresh();
+          m.f64[at >>> 3] = raw;
+        },
+      };
     case 'bool':
-      return { load: (at) => m.u8[at] !== 0, write: (at, raw) => void (m.u8[at] = raw as number) };
+      return {
+        load: (at) => m.u8[at] !== 0,
+        store: (at, value) => {
+          const raw = check(value) as number;
+          m.refresh();
+          m.u8[at] = raw;
+        },
+      };
     default:
       return kind satisfies never;
   }

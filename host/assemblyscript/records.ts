@@ -25,6 +25,13 @@ export interface FieldCodec {
   readonly codec: () => Codec;
 }
 
+interface LinkedField {
+  readonly name: string;
+  readonly offset: number;
+  readonly load: Codec['load'];
+  readonly store: Codec['store'];
+}
+
 /** An object with these properties, undefined ones, of its own: also one called `__proto__`. */
 export function template(names: readonly string[]): Record<string, unknown> {
   return Object.fromEntries(names.map((name) => [name, undefined]));
@@ -40,27 +47,34 @@ export function recordCodec(
   const expected = orNull(`an object (${shape.name})`, nullable);
   const empty = template(fields.map(({ name }) => name));
 
+  // Linked at the first use: a field's converter may be made later than this one.
+  let linked: LinkedField[] | null = null;
+  const link = (): LinkedField[] =>
+    (linked = fields.map(({ name, offset, codec }) => ({ name, offset, load: codec().load, store: codec().store })));
+
   const fill = (address: number, value: Record<string, unknown>): void => {
-    let at = '';
+    const all = linked ?? link();
+    let i = 0;
     try {
-      for (const { name, offset, codec } of fields) {
-        at = name;
-        codec().store(address + offset, value[name]);
+      for (; i < all.length; i++) {
+        const { name, offset, store } = all[i] as LinkedField; // Within its length.
+        store(address + offset, value[name]);
       }
     } catch (error) {
-      throw within(at, error);
+      throw within(all[i]?.name ?? '', error);
     }
   };
   const lift = (address: number): unknown => {
+    const all = linked ?? link();
     const value = { ...empty };
-    let at = '';
+    let i = 0;
     try {
-      for (const { name, offset, codec } of fields) {
-        at = name;
-        value[name] = codec().load(address + offset);
+      for (; i < all.length; i++) {
+        const { name, offset, load } = all[i] as LinkedField; // Within its length.
+        value[name] = load(address + offset);
       }
     } catch (error) {
-      throw within(at, error);
+      throw within(all[i]?.name ?? '', error);
     }
     return value;
   };

@@ -9,6 +9,17 @@ import { Mismatch } from './mismatch.ts';
 
 /** Code units that are passed as arguments at once: engines limit how many there may be. */
 const CHUNK = 4096;
+/** Strings this short are put together unit by unit, and this long by the platform's decoder: measured. */
+const SHORT = 10;
+const LONG = 100;
+/** Strings this long go through the platform's encoder, in pieces of at most so many units. */
+const ENCODED = 64;
+const PIECE = 16_384;
+
+/** UTF-16 has no other form for which lone surrogates are an error. */
+const decoder = new TextDecoder('utf-16le', { fatal: true, ignoreBOM: true });
+const encoder = new TextEncoder();
+const piece = new Uint8Array(PIECE);
 
 /** The codec of a class whose objects are addresses, from how one is read and made. */
 export function objectCodec(
@@ -37,7 +48,10 @@ export function objectCodec(
     // An address is never undefined: whoever calls has checked that there is memory.
     load: (address) => at(memory.u32[address >>> 2] as number),
     lower,
-    store: (address, value) => void lower(value, address),
+    store: (address, value) => {
+      if (value === null) lower(value, address);
+      else make(value, address);
+    },
     bytes: 4,
     managed: true,
     deep: kind.deep,
@@ -57,26 +71,54 @@ export function stringCodec(memory: GuestMemory, id: number, nullable: boolean):
     const { length } = value;
     const address = memory.allocate(length * 2, id);
     if (slot !== 0) memory.u32[slot >>> 2] = address;
-    const units = memory.u16;
-    const start = address >>> 1;
-    for (let i = 0; i < length; i++) units[start + i] = value.charCodeAt(i);
+    writeUnits(memory.u16, address >>> 1, value, length);
     return address;
   };
   return objectCodec(memory, kind, (address) => readString(memory, address), make);
 }
 
+function writeUnits(units: Uint16Array, start: number, text: string, length: number): void {
+  if (length >= ENCODED) writeLong(units, start, text, length);
+  else for (let i = 0; i < length; i++) units[start + i] = text.charCodeAt(i);
+}
+
+/** A piece that is ASCII has as many bytes in UTF-8 as it has units, and the engine copies those much faster. */
+function writeLong(units: Uint16Array, start: number, text: string, length: number): void {
+  for (let from = 0; from < length; from += PIECE) {
+    const to = Math.min(from + PIECE, length);
+    const part = length <= PIECE ? text : text.slice(from, to);
+    const { read, written } = encoder.encodeInto(part, piece);
+    if (read === written && read === to - from) units.set(piece.subarray(0, written), start + from);
+    else for (let i = from; i < to; i++) units[start + i] = text.charCodeAt(i);
+  }
+}
+
 /** @throws FiberError `CORRUPT_VALUE` */
 export function readString(memory: GuestMemory, address: number): string {
-  const bytes = sizeOf(memory, address, 2);
+  const length = sizeOf(memory, address, 2) >>> 1;
   const start = address >>> 1;
-  const end = (address + bytes) >>> 1;
   const units = memory.u16;
-  if (end - start <= CHUNK) return String.fromCharCode.apply(null, units.subarray(start, end) as unknown as number[]);
-  let text = '';
-  for (let i = start; i < end; i += CHUNK) {
-    text += String.fromCharCode.apply(null, units.subarray(i, Math.min(i + CHUNK, end)) as unknown as number[]);
+  if (length <= SHORT) {
+    let text = '';
+    for (let i = 0; i < length; i++) text += String.fromCharCode(units[start + i] as number); // In memory, as was checked.
+    return text;
   }
-  return text;
+  return length < LONG ? fromUnits(units, start, start + length) : readLong(units, start, start + length);
+}
+
+function fromUnits(units: Uint16Array, start: number, end: number): string {
+  return String.fromCharCode.apply(null, units.subarray(start, end) as unknown as number[]);
+}
+
+function readLong(units: Uint16Array, start: number, end: number): string {
+  try {
+    return decoder.decode(units.subarray(start, end));
+  } catch {
+    // It has lone surrogates, which a decoder does not let pass.
+    let text = '';
+    for (let i = start; i < end; i += CHUNK) text += fromUnits(units, i, Math.min(i + CHUNK, end));
+    return text;
+  }
 }
 
 export function bufferCodec(memory: GuestMemory, id: number, nullable: boolean): Codec {

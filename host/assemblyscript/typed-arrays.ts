@@ -35,6 +35,21 @@ function getter(name: PropertyKey): (this: unknown) => unknown {
   return Object.getOwnPropertyDescriptor(prototype, name)!.get!;
 }
 
+/** Where elements of each kind are in the guest's memory. */
+const VIEWS = {
+  Int8Array: 'i8',
+  Uint8Array: 'u8',
+  Uint8ClampedArray: 'u8',
+  Int16Array: 'i16',
+  Uint16Array: 'u16',
+  Int32Array: 'i32',
+  Uint32Array: 'u32',
+  BigInt64Array: 'i64',
+  BigUint64Array: 'u64',
+  Float32Array: 'f32',
+  Float64Array: 'f64',
+} as const;
+
 type Construct = {
   readonly BYTES_PER_ELEMENT: number;
   new (buffer: ArrayBufferLike, byteOffset?: number, length?: number): TypedArray;
@@ -55,6 +70,7 @@ export function typedArrayCodec(memory: GuestMemory, array: TypedArrayKind, id: 
     return new Kind(memory.u8.buffer.slice(start, start + bytes));
   };
 
+  const view = VIEWS[array];
   const make = (value: unknown, slot: number): number => {
     if (kindOf.call(value) !== array) throw new Mismatch(expected, value);
     const length = lengthOf.call(value) as number;
@@ -70,14 +86,9 @@ export function typedArrayCodec(memory: GuestMemory, array: TypedArrayKind, id: 
       source = new Kind(memory.buffer, offset, length);
     }
     const start = memory.u32[(address + DATA_START) >>> 2] as number; // Just allocated.
-    copy(memory, source, start, length * size, Kind);
+    // Both are of numbers, or both of bigints, which the compiler cannot see.
+    (memory[view] as Uint8Array).set(source as Uint8Array, start / size);
     return address;
   };
   return objectCodec(memory, { expected, nullable, deep: false, holds: false }, read, make);
-}
-
-function copy(memory: GuestMemory, source: TypedArray, start: number, bytes: number, Kind: Construct): void {
-  // Of the same kind, so that bytes are copied: the compiler would have numbers and bigints kept apart.
-  const target = new Kind(memory.buffer, start, bytes / Kind.BYTES_PER_ELEMENT) as Uint8Array;
-  target.set(source as Uint8Array);
 }

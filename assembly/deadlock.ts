@@ -42,8 +42,9 @@ export function isStuck(waiter: Waiter): bool {
 /** May the task go on by itself, or whoever it waits for be anybody? */
 function isFree(task: AnyTask, start: AnyTask): bool {
   const wait = task.waiter;
-  if (wait) return wait.blockers() == 0 || (task != start && (wait.granted || wait.timed));
-  return hostTarget(task) == null;
+  if (wait && wait.blockers() == 0) return true;
+  if (task != start && ((wait && (wait.granted || wait.timed)) || host.cancelled(task.fiber))) return true;
+  return !wait && hostTarget(task) == null;
 }
 
 function hostTarget(task: AnyTask): AnyTask | null {

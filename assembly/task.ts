@@ -73,8 +73,6 @@ export class AnyTask extends Storage {
   started: bool = false;
   /** @internal Its failure is known to somebody who does not ask for it: one of several in `gather` or `race`. */
   looked: bool = false;
-  /** @internal Its fiber was cancelled from here, and has not ended yet. */
-  ending: bool = false;
 
   constructor(private givenName: string) {
     super();
@@ -132,9 +130,7 @@ export class AnyTask extends Storage {
    */
   cancel(reason: string = ''): bool {
     if (this.outcomeState != TaskState.PENDING) return false;
-    if (!host.cancel(this.fiber, changetype<usize>(reason))) return false;
-    this.ending = true;
-    return true;
+    return host.cancel(this.fiber, changetype<usize>(reason)) != 0;
   }
 
   /** @internal */
@@ -358,9 +354,11 @@ export function runTask(): void {
     const body = task.body;
     if (body) body.run();
     // What was cancelled and never waited again has returned, but counts as cancelled: the host will tell.
-    if (task.ending) return;
-    runDeferred(task);
-    if (task.ending) return;
+    if (host.cancelled(task.fiber)) return;
+    if (task.deferred) {
+      runDeferred(task);
+      if (host.cancelled(task.fiber)) return;
+    }
     task.ended(TaskState.DONE);
   } else runDeferred(task);
   task.finish();

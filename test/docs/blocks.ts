@@ -5,6 +5,8 @@
  *     run              is executed: a script by the shell, JavaScript by Node, a page by Chromium
  *     output           is exactly what the run before it prints; a line of three dots stands for any lines
  *     exit=1           the run ends with that code
+ *     assembly         AssemblyScript that is compiled in this process (guests.ts): with `run`, its `main` is called
+ *     refused          with `assembly`: what the compiler says of it follows; `flags="..."` are further arguments of asc
  *     error=CODE       a few lines that fail with this FiberError (errors.test.ts)
  *     in=FOLDER        a folder of its own; without it all blocks of a document share one
  *     needs=PROGRAM    cannot run without it: `clang`, `chromium`
@@ -29,6 +31,9 @@ export interface Run {
   readonly block: Block;
   readonly output: Block | null;
 }
+
+/** Files that a tool finds by their names. */
+const FOUND_BY_NAME: readonly string[] = ['asconfig.json', 'tsconfig.json', 'package.json'];
 
 /** Languages of what is not a program. */
 const TEXT: readonly string[] = ['text', 'mermaid'];
@@ -76,26 +81,34 @@ export function isProgram(block: Block): boolean {
 /** Programs that a document shows and no attribute speaks of, or that are written and never used. */
 export function forgotten(blocks: readonly Block[]): string[] {
   const problems: string[] = [];
-  for (const [index, block] of blocks.entries()) {
+  for (const block of blocks) {
     const { attributes, language } = block;
     const where = `${block.document}:${block.line}`;
     if (language === '') problems.push(`${where}: the fence names no language`);
     if (!isProgram(block)) continue;
     const file = attributes.get('file');
-    if (!['run', 'file', 'error', 'not-run'].some((key) => attributes.has(key))) problems.push(`${where}: is not run`);
-    if (file === undefined || attributes.has('run')) continue;
-    const users = blocks.slice(index + 1).filter((each) => attributes.get('in') === each.attributes.get('in'));
-    if (!users.some((each) => isProgram(each) && (each.attributes.has('error') || each.code.includes(file))))
-      problems.push(`${where}: nothing uses ${file}`);
+    if (!['run', 'file', 'error', 'refused', 'not-run'].some((key) => attributes.has(key)))
+      problems.push(`${where}: is not run`);
+    if (file === undefined || attributes.has('run') || FOUND_BY_NAME.includes(file)) continue;
+    const users = blocks.filter((each) => each !== block && attributes.get('in') === each.attributes.get('in'));
+    const names = [file, `./${path.parse(file).name}'`];
+    const uses = ({ attributes: of, code }: Block): boolean =>
+      of.has('error') || names.some((each) => code.includes(each));
+    if (!users.some((each) => isProgram(each) && uses(each))) problems.push(`${where}: nothing uses ${file}`);
   }
   return problems;
+}
+
+/** Does something happen to it, besides being written? */
+export function isRun({ attributes }: Block): boolean {
+  return attributes.has('run') || attributes.has('refused');
 }
 
 /** The programs to run, each with the output that follows it. */
 export function runsOf(blocks: readonly Block[]): Run[] {
   const runs: { block: Block; output: Block | null }[] = [];
   for (const block of blocks) {
-    if (block.attributes.has('run')) runs.push({ block, output: null });
+    if (isRun(block)) runs.push({ block, output: null });
     if (!block.attributes.has('output')) continue;
     const last = runs.at(-1);
     if (last === undefined || last.output !== null) throw new Error(`${block.document}:${block.line}: output of what?`);

@@ -9,7 +9,8 @@ import type { AddressInfo } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { type Outcome, ROOT, makeFolder, removeFolder, run, writeFiles } from '../support/temporary.ts';
-import type { Block } from './blocks.ts';
+import { type Block, isRun } from './blocks.ts';
+import { compilePrograms, refusalOf, runProgram } from './guests.ts';
 
 const PACKAGES = ['binaryen', 'assemblyscript', 'esbuild', 'typescript', '@types'] as const;
 const COMMANDS = ['asc', 'esbuild', 'tsc'] as const;
@@ -31,10 +32,13 @@ export function chromium(): string | undefined {
   return CHROMIUM.find((file) => existsSync(file));
 }
 
-export async function openWorkshop(): Promise<Workshop> {
+/** @param blocks the document's, for what is compiled at once */
+export async function openWorkshop(blocks: readonly Block[] = []): Promise<Workshop> {
   const root = await makeFolder();
   await furnish(root);
   const made = new Set([root]);
+  const programs = blocks.filter(({ attributes }) => attributes.has('assembly') && attributes.has('run'));
+  let compiled: Promise<WebAssembly.Module> | null = null;
 
   const folderOf = async (block: Block): Promise<string> => {
     const folder = path.join(root, block.attributes.get('in') ?? '');
@@ -47,10 +51,12 @@ export async function openWorkshop(): Promise<Workshop> {
   };
   return {
     async perform(block) {
+      if (block.attributes.has('refused')) return refusalOf(block);
+      if (block.attributes.has('assembly')) return runProgram(await (compiled ??= compilePrograms(programs)), block);
       const folder = await folderOf(block);
       const file = block.attributes.get('file');
       if (file !== undefined) await writeFiles(folder, { [file]: `${block.code}\n` });
-      if (!block.attributes.has('run')) return { code: 0, stdout: '', stderr: '' };
+      if (!isRun(block)) return { code: 0, stdout: '', stderr: '' };
       const outcome = await execute(block, file, folder);
       return { ...outcome, stdout: outcome.stdout.replaceAll(folder, '.').replaceAll(root, '.') };
     },

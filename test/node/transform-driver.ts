@@ -39,7 +39,7 @@ export async function compile(
   const { error, stdout, stderr } = await main(argv, {
     // asc's declarations speak of instances of a class that its transforms need not extend.
     transforms: [wasmFibers({ argv, ...options }), ...transforms] as never,
-    readFile: (file: string, folder: string) => given[path.join(folder, file)] ?? null,
+    readFile: (file: string, folder: string) => given[path.posix.join(folder, file)] ?? null,
     writeFile: (file: string, content: string | Uint8Array) => void files.set(file, content),
     listFiles: () => [],
   });

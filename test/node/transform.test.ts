@@ -113,7 +113,11 @@ describe('types', () => {
       export function b(p: Pair<i32, string>): Pair<string, Pair<i64, bool>[]> | null { return null; }
       export function c(x: Hidden, y: Derived, z: Base): Map<string, i32> { return new Map(); }
       export function d(x: Box<i32>, y: Box<i32> | null, z: Set<u8>): (a: i32, b: string) => void { return (a: i32, b: string): void => {}; }
-      export function e(x: Date): void {}`);
+      abstract class Shape { abstract area(): f64; }
+      interface Named { name(): string }
+      class Plain implements Named { a: i32 = 0; name(): string { return ''; } }
+      export function e(x: Date): void {}
+      export function g(x: Shape, y: Named | null, z: Plain): void {}`);
     expect(signature(section, 'a')).toEqual({
       params: [
         ['p', { record: 'Point', nullable: false }],
@@ -154,6 +158,7 @@ describe('types', () => {
       "c(x: Reference<'Hidden'>, y: Reference<'Derived'>, z: Base): Reference<'Map<string, i32>'>;",
     );
     expect(dts).toContain("e(x: Reference<'Date'>): void;");
+    expect(dts).toContain("g(x: Reference<'Shape'>, y: Reference<'Named'> | null, z: Plain): void;");
   });
 
   test('classes of one name get names of their own, as do those that the file needs for itself', async () => {

@@ -20,6 +20,7 @@ export const CommonFlags = {
   Const: 0x8,
   Static: 0x20,
   Readonly: 0x40,
+  Abstract: 0x80,
   Private: 0x200,
   Protected: 0x400,
   Ambient: 0x8000,

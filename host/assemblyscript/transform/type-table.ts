@@ -195,8 +195,12 @@ export class TypeTable {
   }
 }
 
-/** asc's own rule: neither inherits nor has a constructor or members that are not public. */
+/**
+ * asc's own rule: neither inherits nor has a constructor or members that are not public. Interfaces and abstract classes,
+ * which asc lets pass, have no instances that could be made.
+ */
 export function isPlainObject(clazz: ClassElement): boolean {
+  if (clazz.kind !== ElementKind.Class || clazz.is(CommonFlags.Abstract)) return false;
   if (clazz.base !== null && !clazz.prototype.implicitlyExtendsObject) return false;
   for (const member of clazz.members?.values() ?? []) {
     if (member.isAny(CommonFlags.Private | CommonFlags.Protected)) return false;

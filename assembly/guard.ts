@@ -52,7 +52,9 @@ export function timeout<A, R = void>(ms: f64, fn: (arg: A) => R, arg: A, name: s
   waitInside<R>(task, -1);
   if (!cut || task.state != TaskState.CANCELLED) return task.outcome();
   const result = new Result<R>();
-  result.failure = failureOf('TIMEOUT', name + ' did not end within ' + ms.toString() + ' ms');
+  const whole = ms == floor(ms) && ms < 1e15;
+  const text = whole ? (<i64>ms).toString() : ms.toString();
+  result.failure = failureOf('TIMEOUT', 'the time limit of ' + text + ' ms is over');
   return result;
 }
 

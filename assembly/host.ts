@@ -8,7 +8,7 @@
 @external('wasm-fibers:tasks', 'current')
 export declare function current(): i32;
 
-/** Starts a fiber that calls `__fibers_task_run`; never before this returns. Its id. */
+/** Starts a fiber that calls `__fibers_task_run`; never before this returns. Its id. A name at 0 is `task`. */
 // @ts-ignore: decorator
 @external('wasm-fibers:tasks', 'spawn')
 export declare function spawn(name: usize): i32;

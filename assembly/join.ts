@@ -12,6 +12,8 @@ export class Watch {
   constructor(
     readonly task: AnyTask,
     readonly waiter: JoinWaiter,
+    /** Another one of the same waiter. */
+    readonly other: Watch | null,
   ) {
     const last = task.lastWatch;
     this.previous = last;
@@ -39,7 +41,8 @@ export class Watch {
  * @internal
  */
 export class JoinWaiter extends Waiter {
-  private watches: Watch[] = [];
+  private watches: Watch | null = null;
+  private count: i32 = 0;
   /** The task whose end ended the wait. */
   winner: AnyTask | null = null;
   /** The sentence to fail with. */
@@ -55,7 +58,8 @@ export class JoinWaiter extends Waiter {
   }
 
   watch(task: AnyTask): this {
-    this.watches.push(new Watch(task, this));
+    this.watches = new Watch(task, this, this.watches);
+    this.count++;
     return this;
   }
 
@@ -85,15 +89,19 @@ export class JoinWaiter extends Waiter {
   }
 
   private unwatch(): void {
-    for (let i = 0; i < this.watches.length; i++) this.watches[i].remove();
+    let watch = this.watches;
+    while (watch) {
+      watch.remove();
+      watch = watch.other;
+    }
   }
 
   describe(): string {
     let text = '';
     let named = 0;
     let more = 0;
-    for (let i = 0; i < this.watches.length; i++) {
-      const task = this.watches[i].task;
+    for (let i = 0; i < this.count; i++) {
+      const task = this.at(i).task;
       if (task.done) continue;
       if (++named <= 3) text += (named > 1 ? (this.all ? ' and ' : ' or ') : '') + task.toString();
       else more++;
@@ -102,11 +110,11 @@ export class JoinWaiter extends Waiter {
   }
 
   blockers(): i32 {
-    return this.watches.length;
+    return this.count;
   }
 
   blocker(index: i32): AnyTask | null {
-    const task = this.watches[index].task;
+    const task = this.at(index).task;
     return task.done ? null : task;
   }
 
@@ -115,6 +123,13 @@ export class JoinWaiter extends Waiter {
   }
 
   onlyTarget(): i32 {
-    return this.watches.length == 1 ? this.watches[0].task.fiber : 0;
+    return this.count == 1 ? this.at(0).task.fiber : 0;
+  }
+
+  /** In the order in which they were added. */
+  private at(index: i32): Watch {
+    let watch = <Watch>this.watches;
+    for (let i = this.count - 1; i > index; i--) watch = <Watch>watch.other;
+    return watch;
   }
 }

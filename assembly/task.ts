@@ -85,7 +85,7 @@ export class AnyTask extends Storage {
 
   /** For people: as given at `spawn`, else `task`; of a call of the embedder, the name of its fiber. */
   get name(): string {
-    return this.givenName;
+    return this.givenName.length > 0 ? this.givenName : 'task';
   }
 
   /** Has it ended? */
@@ -148,7 +148,7 @@ export class AnyTask extends Storage {
   begin(body: Call): void {
     this.body = body;
     this.context = inherited();
-    const fiber = host.spawn(changetype<usize>(this.givenName));
+    const fiber = host.spawn(this.givenName.length > 0 ? changetype<usize>(this.givenName) : 0);
     this.firstFiber = this.fiber = fiber;
     live.set(fiber, this);
   }
@@ -250,7 +250,7 @@ class Outer extends AnyTask {
  * @param arg its argument; for several values, make a class of them
  * @param name for people: in `guest.dump()`, in deadlocks
  */
-export function spawn<A, R = void>(fn: (arg: A) => R, arg: A, name: string = 'task'): Task<R> {
+export function spawn<A, R = void>(fn: (arg: A) => R, arg: A, name: string = ''): Task<R> {
   const task = new Task<R>(name);
   task.begin(new TaskCall<A, R>(task, fn, arg));
   return task;
@@ -263,7 +263,7 @@ export function spawn<A, R = void>(fn: (arg: A) => R, arg: A, name: string = 'ta
  * const heartbeat = start(beat, 'heartbeat');
  * ```
  */
-export function start<R = void>(fn: () => R, name: string = 'task'): Task<R> {
+export function start<R = void>(fn: () => R, name: string = ''): Task<R> {
   const task = new Task<R>(name);
   task.begin(new TaskStart<R>(task, fn));
   return task;

@@ -7,7 +7,20 @@ import { existsSync, readFileSync } from 'node:fs';
 /** Does the operation so many times. */
 export type Run = (times: number) => Promise<unknown>;
 
-export const OPERATIONS = ['loop', 'c', 'assemblyscript', 'deep', 'many', 'enter', 'value', 'note'] as const;
+export const OPERATIONS = [
+  'loop',
+  'c',
+  'assemblyscript',
+  'deep',
+  'many',
+  'enter',
+  'value',
+  'note',
+  'joins',
+  'yields',
+  'messages',
+  'handovers',
+] as const;
 
 /**
  * - `loop`   suspends and resumes in one call, again and again
@@ -17,6 +30,10 @@ export const OPERATIONS = ['loop', 'c', 'assemblyscript', 'deep', 'many', 'enter
  * - `enter`  enters, suspends once and leaves
  * - `value`  calls an import that may return a promise and returns a plain value
  * - `note`   calls an import that may not return a promise
+ * - `joins`  starts a task that returns at once, and waits for its result
+ * - `yields`   lets the other one of two tasks go on
+ * - `messages`  hands a value from one task to another, over a channel with room for `size`
+ * - `handovers`  takes a lock for which another task waits, and gives it back
  */
 export type Operation = (typeof OPERATIONS)[number];
 

@@ -9,6 +9,7 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import binaryen from 'binaryen';
 import { instrument } from '../host/instrument/index.ts';
+import { buildTasksGuest } from './tasks-guest.ts';
 
 /** Where the builds lie; drivers read them from there. */
 export const GUESTS: URL = new URL('../guests/bench/', import.meta.url);
@@ -70,7 +71,7 @@ export function loop(n: i32): i32 {
 }`;
 
 /**
- * Writes plain.wasm, asyncify.wasm and fibers.wasm; and c.wasm and assemblyscript.wasm, instrumented.
+ * Writes plain.wasm, asyncify.wasm and fibers.wasm; and c.wasm, assemblyscript.wasm and tasks.wasm, instrumented.
  *
  * @returns what could not be built, and what to do about it
  */
@@ -84,6 +85,7 @@ export async function buildGuests(): Promise<string[]> {
   const assembly = fileURLToPath(new URL('../../assembly/fibers.ts', import.meta.url));
   const asc = fileURLToPath(new URL('../../node_modules/assemblyscript/bin/asc.js', import.meta.url));
   await compile('assemblyscript', 'ts', ASSEMBLYSCRIPT, process.execPath, [asc, assembly, '-O3', '--outFile']);
+  await buildTasksGuest();
   const flags = ['--target=wasm32', '-O3', '-nostdlib', '-Wl,--no-entry', '-o'];
   const hasC = await compile('c', 'c', C, 'clang', flags);
   return hasC ? [] : ['C guest: install clang and lld'];

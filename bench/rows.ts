@@ -87,4 +87,16 @@ export const ROWS: readonly Row[] = [
       },
     ],
   },
+  {
+    name: 'tasks',
+    title: 'Tasks of the guest library (AssemblyScript)',
+    peers: ['await'],
+    cases: [
+      { label: 'start a task and wait for its result', operation: 'joins', size: 0, targets: {} },
+      { label: 'let the other one of two tasks go on', operation: 'yields', size: 0, targets: {} },
+      { label: 'a value over a channel, hand to hand', operation: 'messages', size: 0, targets: {} },
+      { label: 'a value over a channel with room for 64', operation: 'messages', size: 64, targets: {} },
+      { label: 'a lock that two tasks want', operation: 'handovers', size: 0, targets: {} },
+    ],
+  },
 ];

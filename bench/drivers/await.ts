@@ -1,5 +1,6 @@
 /** The guest's functions as asynchronous JavaScript: what one pays who can rewrite everything. */
 import { driverOf, value, type Driver, type Exports } from '../driver.ts';
+import { tasks } from '../tasks-js.ts';
 
 function translated(wait: (x: number) => unknown): Exports<Promise<unknown>> {
   const deep = async (depth: number, x: number): Promise<number> =>
@@ -26,6 +27,6 @@ function translated(wait: (x: number) => unknown): Exports<Promise<unknown>> {
 
 const same: Driver = driverOf(async (wait) => translated(wait));
 
-const driver: Driver = { ...same, ...(same.loop && { c: same.loop, assemblyscript: same.loop }) };
+const driver: Driver = { ...same, ...tasks, ...(same.loop && { c: same.loop, assemblyscript: same.loop }) };
 
 export default driver;

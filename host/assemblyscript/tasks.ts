@@ -65,6 +65,7 @@ export class TaskHost {
   readonly #failures: TaskFailures;
   /** The fiber of whose end the guest is being told. */
   #ending: Fiber | null = null;
+  #view: Uint16Array = new Uint16Array(0);
   #host: BindingHost | null = null;
   #run: GuestFunction = absent;
   #ended: GuestFunction = absent;
@@ -205,8 +206,8 @@ export class TaskHost {
           ? codeOf(this.#failures.see(id))
           : messageOf(this.#failures.see(id));
     if (address !== 0) {
-      const units = new Uint16Array(this.#memory.buffer, address >>> 0, text.length);
-      for (let i = 0; i < text.length; i++) units[i] = text.charCodeAt(i);
+      const units = this.#units;
+      for (let i = 0; i < text.length; i++) units[(address >>> 1) + i] = text.charCodeAt(i);
     }
     return text.length;
   }
@@ -241,12 +242,19 @@ export class TaskHost {
   #read(address: number): string {
     const start = address >>> 0;
     if (start === 0) return '';
-    const { buffer } = this.#memory;
-    const length = (new DataView(buffer).getUint32(start - 4, true) >>> 1) | 0;
-    const units = new Uint16Array(buffer, start, length);
+    const units = this.#units;
+    const bytes = (units[(start - 4) >>> 1] as number) | ((units[(start - 2) >>> 1] as number) << 16);
+    const end = Math.min((start + bytes) / 2, units.length);
     let text = '';
-    for (let i = 0; i < length; i++) text += String.fromCharCode(units[i] as number); // In the array's bounds.
+    for (let i = start >>> 1; i < end; i++) text += String.fromCharCode(units[i] as number);
     return text;
+  }
+
+  /** The guest's memory as it is now. */
+  get #units(): Uint16Array {
+    const { buffer } = this.#memory;
+    if (this.#view.buffer !== buffer) this.#view = new Uint16Array(buffer);
+    return this.#view;
   }
 
   get #memory(): WebAssembly.Memory {

@@ -237,7 +237,7 @@ describe.each(VARIANTS)('guards (%s)', (variant) => {
 
   test('a limit of time waits for what was deferred', async () => {
     const { guest, said } = await openTasks(variant, () => new Promise(() => undefined));
-    expect(await guest.exports.limitedWithCleanup(2)).toBe('TIMEOUT: timeout did not end within 2.0 ms');
+    expect(await guest.exports.limitedWithCleanup(2)).toBe('TIMEOUT: the time limit of 2 ms is over');
     expect(said).toEqual(['body', 'tidy last', 'tidied last', 'tidy first', 'tidied first', 'after']);
   });
 

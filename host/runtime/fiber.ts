@@ -218,7 +218,7 @@ export class RunnableFiber implements Task, Fiber {
   /** Whatever the promise of the current wait brings is of no interest any more. */
   abandonWait(): void {
     if (this.#waiter !== null) this.#waiter.fiber = null;
-    this.#waiter = null;
+    this.#waiter = this.waitsFor = null;
   }
 
   /** The fiber has ended: settles the result and lets go of everything. */
@@ -227,7 +227,7 @@ export class RunnableFiber implements Task, Fiber {
     this.abandonWait();
     if (this.#timer !== undefined) clearTimeout(this.#timer);
     this.#unsubscribe?.();
-    this.site = this.waitsFor = this.stack = this.delivered = null;
+    this.site = this.stack = this.delivered = null;
     this.value = undefined;
     if (this.cancellation !== null) this.#reject(this.cancellation);
     else if (failed) this.#reject(value);

@@ -208,6 +208,8 @@ export class Scheduler implements FiberOwner, BackendHooks {
       this.#resume(fiber, failed, value);
       return;
     }
+    // It goes on without anybody's help, if not now: who waits for it meanwhile does not wait for ever.
+    fiber.waitsFor = null;
     const resume = (): void => {
       // The wait may have been ended by somebody else meanwhile.
       if (waiter.fiber === fiber) this.#resume(fiber, failed, value);
@@ -281,7 +283,7 @@ export class Scheduler implements FiberOwner, BackendHooks {
   unwait(task: Task): void {
     const fiber = task as RunnableFiber;
     fiber.abandonWait();
-    fiber.site = fiber.waitsFor = fiber.stack = null;
+    fiber.site = fiber.stack = null;
   }
 
   suspended(task: Task): void {

@@ -139,6 +139,26 @@ describe('N.6 fibers that would wait for each other for ever', () => {
     });
   });
 
+  test('a fiber that has been cancelled waits for nobody: whoever it waited for may wait for it', async () => {
+    const gate = new Gate();
+    const fibers: Fiber<number>[] = [];
+    let first = true;
+    const guest = await core((x) => {
+      if (x === 0) return fibers[1]?.result;
+      if (!first) return fibers[0]?.result;
+      first = false;
+      return gate.wait(x);
+    });
+    fibers[1] = guest.spawn('loop_of', [2, 1], { name: 'b' });
+    fibers[0] = guest.spawn('once', [0], { name: 'a' });
+    const results = fibers.map(({ result }) => code(result));
+    expect(guest.dump().map(({ waitsFor }) => waitsFor)).toEqual([null, fibers[1].id]);
+    // b goes on first, and waits for a, which has not been resumed with its cancellation yet.
+    gate.take(1).resolve(0);
+    fibers[0].cancel();
+    expect(await Promise.all(results)).toEqual(['CANCELLED', 'CANCELLED']);
+  });
+
   test('a cycle of three, by result and by export promise: whoever closes it is told, and the others go on', async () => {
     const gate = new Gate();
     const results: Promise<unknown>[] = [];

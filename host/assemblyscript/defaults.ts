@@ -40,6 +40,8 @@ function platformMember(path: string): unknown {
   if (known === undefined || member === undefined || more.length > 0) return undefined;
   // Each of them has members of many types, which the guest's own declaration must fit.
   const from = globalThis[known] as unknown as Record<string, unknown> | undefined;
-  const value = from === undefined || !(member in from) || member in Object.prototype ? undefined : from[member];
-  return typeof value === 'function' ? (...args: unknown[]) => Reflect.apply(value, from, args) as unknown : value;
+  if (from === undefined || !(member in from) || member in Object.prototype) return undefined;
+  if (typeof from[member] !== 'function') return from[member];
+  // Looked up at each call: whoever replaces a member of the console means all that is printed.
+  return (...args: unknown[]) => Reflect.apply(from[member] as (...args: unknown[]) => unknown, from, args);
 }

@@ -48,7 +48,10 @@ export const TYPED = [
     ['O3', '-O3'],
     ['Oz', '-Oz'],
     ['debug', '--debug'],
-    ['steps', '-O3', '--use', 'ASC_GC_GRANULARITY=64', '--use', 'ASC_GC_SWEEPFACTOR=100'],
+    [
+      'steps',
+      ...['-O3', '--use', 'ASC_GC_GRANULARITY=64', '--use', 'ASC_GC_SWEEPFACTOR=100', '--maximumMemory', '200'],
+    ],
     ['minimal', '-O3', '--runtime', 'minimal', '--stackSize', '32768'],
     ['stub', '-O3', '--runtime', 'stub'],
   ].map(([variant, ...flags]) => ({ name: `values-${variant}`, source: 'typed/values.ts', flags })),
@@ -63,7 +66,10 @@ export const TYPED = [
   ...[
     ['O3', '-O3'],
     ['debug', '--debug'],
-    ['steps', '-O3', '--use', 'ASC_GC_GRANULARITY=64', '--use', 'ASC_GC_SWEEPFACTOR=100'],
+    [
+      'steps',
+      ...['-O3', '--use', 'ASC_GC_GRANULARITY=64', '--use', 'ASC_GC_SWEEPFACTOR=100', '--maximumMemory', '200'],
+    ],
   ].map(([variant, ...flags]) => ({ name: `tasks-model-${variant}`, source: 'typed/tasks-model.ts', flags })),
   // Each optimisation level inlines something else.
   ...[['O0'], ['O1', '-O1'], ['O3', '-O3'], ['Oz', '-Oz'], ['debug', '--debug']].map(([variant, ...flags]) => ({

@@ -159,7 +159,7 @@ export async function openValues(
     const patched = async (module: WebAssembly.Module, given: WebAssembly.Imports): Promise<unknown> => {
       const instance = await original(module, given);
       const exports: Record<string, unknown> = { ...instance.exports };
-      for (const name of ['__fibers_new', '__fibers_new_array', '__fibers_hold', '__fibers_push']) {
+      for (const name of ['__fibers_new', '__fibers_new_array']) {
         const allocate = exports[name] as (...args: number[]) => number;
         exports[name] = (...args: number[]) => {
           before(instance.exports as Record<string, (n: number) => void>);

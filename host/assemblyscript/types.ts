@@ -101,6 +101,8 @@ export interface GlobalType {
 
 export interface TypeSection {
   readonly version: number;
+  /** The export that runs the module's top-level code, if the compiler made it one (`--exportStart`). */
+  readonly start?: string;
   readonly runtime: 'incremental' | 'minimal' | 'stub';
   readonly types: readonly ValueType[];
   readonly exports: readonly (FunctionType & { readonly name: string })[];

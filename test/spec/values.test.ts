@@ -1,6 +1,6 @@
 // Values of every type pass between host and guest as they are: through exports and through imports that wait, whatever
 // the compiler made of the guest, and whenever its collector runs.
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { turn } from '../support/core.ts';
 import { anyMixed, anyValue, capital, comparable, openValues, VALUES } from '../support/values.ts';

@@ -2,7 +2,7 @@
  * Values of every type that passes between host and guest, as test/guests/typed/values.ts has them: `echoPoint` takes and
  * returns what `VALUES.point` makes, `throughPoint` passes it to the import `waitPoint`, and returns what that brings.
  */
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { instantiate, type Guest, type GuestOptions } from 'wasm-fibers/assemblyscript';
 import { watch } from './core.ts';
 import { loadGuest } from './guest.ts';

@@ -3,7 +3,7 @@
 import { describe, expect, test } from 'vitest';
 import { AssemblyScriptError, FiberError } from 'wasm-fibers/assemblyscript';
 import { code, failure, Gate, turn } from '../support/core.ts';
-import { afterTime, messageOf, openTasks, REFUSAL, VARIANTS } from '../support/tasks.ts';
+import { afterTime, messageOf, openTasks, REFUSAL, untilFibers, VARIANTS } from '../support/tasks.ts';
 
 const soon = async (x: number): Promise<number> => {
   await turn();
@@ -89,7 +89,7 @@ describe.each(VARIANTS)('tasks (%s)', (variant) => {
     expect(await code(guest.exports.waitsFor(NaN))).not.toBe('DEADLOCK');
     await turn();
     gate.calls.splice(0).forEach((call) => call.resolve(0));
-    await turn();
+    await untilFibers(guest, 0);
   });
 
   test('are cancelled once, at their wait, with a reason', async () => {
@@ -163,7 +163,7 @@ describe.each(VARIANTS)('tasks (%s)', (variant) => {
     expect(guest.fibers.map(({ name }) => name)).toEqual(['number 1', 'number 3']);
     gate.take(1).resolve(1);
     gate.take(3).resolve(3);
-    await turn();
+    await untilFibers(guest, 0);
   });
 
   test('race', async () => {
@@ -175,12 +175,12 @@ describe.each(VARIANTS)('tasks (%s)', (variant) => {
     expect(await raced).toBe(4);
     gate.take(1).reject(REFUSAL);
     gate.take(3).resolve(3);
-    await turn();
+    await untilFibers(guest, 0);
     const first = guest.exports.first([7, 8, 9]);
     await turn();
     gate.take(9).reject(REFUSAL);
     expect(await first).toBe('number 9 2');
-    await turn();
+    await untilFibers(guest, 0);
   });
 
   test('that end in any order end nested waits in that order', async () => {
@@ -242,7 +242,7 @@ describe.each(VARIANTS)('guards (%s)', (variant) => {
   });
 
   test('functions are deferred to the end of a task, however it ends', async () => {
-    const { guest, take } = await openTasks(variant, soon);
+    const { guest, take } = await openTasks(variant, (x) => (x === 1 ? new Promise(() => undefined) : soon(x)));
     const tidied = ['body', 'tidy last', 'tidied last', 'tidy first', 'tidied first'];
     expect(await guest.exports.deferred(3)).toBe('3');
     expect(take()).toEqual([...tidied, 'after']);
@@ -259,10 +259,10 @@ describe.each(VARIANTS)('guards (%s)', (variant) => {
     const { guest, take } = await openTasks(variant, soon);
     expect(await guest.exports.deferredByCaller(2)).toBe(2);
     expect(guest.fibers.map(({ name }) => name)).toEqual(['cleanup of deferredByCaller']);
-    while (guest.fibers.length > 0) await turn();
+    await untilFibers(guest, 0);
     expect(take()).toEqual(['tidy caller', 'tidied caller']);
     expect(await failure(guest.exports.deferredByCaller(-1))).toBe(REFUSAL);
-    while (guest.fibers.length > 0) await turn();
+    await untilFibers(guest, 0);
     expect(take()).toEqual(['tidy caller', 'tidied caller']);
   });
 
@@ -295,10 +295,10 @@ describe.each(VARIANTS)('guards (%s)', (variant) => {
     expect(guest.fibers.map(({ name }) => name)).toEqual(['shielded', 'shield', 'guarded', 'tryAwait']);
     shielded.cancel();
     guarded.cancel();
-    await turn();
+    await untilFibers(guest, 1);
     expect(guest.fibers.map(({ name }) => name)).toEqual(['shield']);
     gate.take(1).resolve(1);
-    await turn();
+    await untilFibers(guest, 0);
   });
 });
 
@@ -323,7 +323,7 @@ describe.each(VARIANTS)('locks (%s)', (variant) => {
     expect(((await failure(guest.exports.notMine())) as AssemblyScriptError).reason).toBe(
       "lock 'shared' is not held by the current task",
     );
-    while (guest.fibers.length > 0) await turn();
+    await untilFibers(guest, 0);
     expect(await guest.exports.isLocked()).toBe(false);
   });
 
@@ -375,7 +375,7 @@ describe.each(VARIANTS)('queues and channels (%s)', (variant) => {
     expect(await guest.exports.queueOfWork(6)).toBe('0 EMPTY');
     expect(said.map((line) => line.slice(2))).toEqual(['0', '1', '2', '3', '4', '5']);
     expect(new Set(said.map((line) => line[0]))).toEqual(new Set(['a', 'b']));
-    await turn();
+    await untilFibers(guest, 0);
   });
 
   test('a queue may be bounded', async () => {
@@ -471,7 +471,7 @@ describe.each(VARIANTS)('deadlocks (%s)', (variant) => {
     await turn();
     guest.fibers.find(({ name }) => name === 'through host')?.cancel();
     expect(await hidden).toContain('CANCELLED');
-    await turn();
+    await untilFibers(guest, 0);
   });
 });
 
@@ -533,13 +533,15 @@ describe.each(VARIANTS)('options (%s)', (variant) => {
     await guest.exports.careless(1, false);
     await guest.exports.careless(2, false);
     const looked = guest.exports.careless(3, true);
-    await turn();
+    await untilFibers(guest, 4);
+    while (gate.calls.length < 3) await turn();
     gate.take(1).reject(REFUSAL);
-    await turn();
+    await untilFibers(guest, 3);
     expect(reported).toEqual([]);
     guest.fibers[0]?.cancel();
     gate.take(3).reject(REFUSAL);
     await looked;
+    await untilFibers(guest, 0);
     await turn();
     expect(reported).toEqual([[REFUSAL, 'careless']]);
   });

@@ -6,7 +6,7 @@ import { type Workshop, chromium, openWorkshop } from './workshop.ts';
 
 const DOCUMENTS = ['README.md', 'docs/guide.md', 'docs/assemblyscript.md'];
 /** Programs that are shown and not executed; a document that gets another one changes this number. */
-const NOT_RUN: Readonly<Record<string, number>> = { 'README.md': 2, 'docs/guide.md': 0, 'docs/assemblyscript.md': 1 };
+const NOT_RUN: Readonly<Record<string, number>> = { 'README.md': 3, 'docs/guide.md': 0, 'docs/assemblyscript.md': 1 };
 
 const missing = new Map<string, boolean>([
   // The guests in C are built where clang is.

@@ -93,6 +93,16 @@ describe('wasmFibers()', () => {
     expect(printed).toContain('\n  app.unused\n');
   });
 
+  test("a pattern does not mean what asc's own library imports, unless it names it", async () => {
+    const source = `${SOURCE}\nexport function at(all: i32[], i: i32): i32 { return all[i]; }`;
+    const waiting = async (suspending: string[]): Promise<string[]> => {
+      const { imports } = (await compiled(source, { options: { suspending } })).section;
+      return imports.flatMap((each) => (each.suspending ? [each.name] : [])).toSorted();
+    };
+    expect(await waiting(['env.*'])).toEqual(['base', 'own', 'target', 'top']);
+    expect(await waiting(['*', 'env.abort'])).toContain('abort');
+  });
+
   test('an import that is declared and not used may be named', async () => {
     await compiled(SOURCE, { options: { suspending: ['app.unused', 'env.*'] } });
   });

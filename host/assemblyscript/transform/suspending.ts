@@ -11,6 +11,7 @@ import type {
   Node,
   Program,
 } from './asc.ts';
+import { isProvided } from './describe.ts';
 import { declaredImports, importedFunctions } from './imports.ts';
 import { TASKS_MODULE } from './library.ts';
 import type { Reporter } from './report.ts';
@@ -34,13 +35,16 @@ export function findSuspending(program: Program, patterns: readonly string[]): S
   const imports = importedFunctions(program).map(({ module, name, element }) => ({
     name: `${module}.${name}`,
     element,
+    isProvided: isProvided(module, name),
   }));
   const found = imports.filter(({ name, element }) => name === PARK || isDecorated(element));
   const declared = patterns.length === 0 ? new Set<string>() : declaredImports(program);
   for (const pattern of patterns) {
     const matches = wildcard(pattern);
     const matching = imports.filter(({ name }) => matches(name));
-    found.push(...matching);
+    // What asc's own library calls, such as `abort` at every check of an index, is not meant by `env.*`: to make all that
+    // may wait would double the module.
+    found.push(...matching.filter((each) => !each.isProvided || each.name === pattern));
     // An import that nobody calls is not compiled. That it may wait is true all the same.
     if (matching.length > 0 || [...declared].some(matches)) continue;
     throw noMatch(pattern, new Set([...imports.map((each) => each.name), ...declared]));

@@ -63,6 +63,10 @@ export class AssemblyScriptBinding implements Binding {
       this.#setArgumentsLength = setArgumentsLength as (count: number) => void;
   }
 
+  waitingFor(fiber: Fiber): string | null {
+    return this.#tasks.waitingFor(fiber);
+  }
+
   ended(fiber: Fiber, failed: boolean, value: unknown): void {
     this.#tasks.ended(fiber, failed, value);
   }

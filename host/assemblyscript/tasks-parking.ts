@@ -57,6 +57,10 @@ export class Parking {
     return wait;
   }
 
+  has(id: number): boolean {
+    return this.#waits.has(id);
+  }
+
   /** The ids of those who wait without a limit. */
   get waiting(): number[] {
     return [...this.#waits].filter(([, wait]) => wait.timer === undefined).map(([id]) => id);

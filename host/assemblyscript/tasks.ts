@@ -133,6 +133,12 @@ export class TaskHost {
       this.#failures.report();
   }
 
+  /** What a fiber waits for in the guest library, in words; null if it waits for something else (`Binding.waitingFor`). */
+  waitingFor({ id }: Fiber): string | null {
+    if (!this.#parking.has(id)) return null;
+    return this.#read(Number(this.#call(this.#waitsFor, [id]) ?? 0));
+  }
+
   /** Tells the guest that a task did not end by itself. */
   #tell({ fiber, adopted }: KnownTask, state: number, error: unknown): void {
     // Before, since the guest may ask for it at once. The embedder sees the failures of its own calls.
@@ -217,10 +223,7 @@ export class TaskHost {
     const waiting = this.#parking.waiting;
     const { fibers } = this.#guest.guest;
     if (waiting.length === 0 || waiting.length !== fibers.length) return;
-    const lines = fibers.map((fiber) => {
-      const what = this.#read(Number(this.#call(this.#waitsFor, [fiber.id]) ?? 0));
-      return `#${fiber.id} (${fiber.name}) waits for ${what}`;
-    });
+    const lines = fibers.map((fiber) => `#${fiber.id} (${fiber.name}) waits for ${this.waitingFor(fiber)}`);
     const message = `All tasks wait, and nobody is left to wake them: ${lines.join('; ')}.`;
     for (const id of waiting) this.#parking.fail(id, new FiberError('DEADLOCK', message));
   }

@@ -60,6 +60,7 @@ export function typedArrayCodec(memory: GuestMemory, array: TypedArrayKind, id: 
   // Every platform has each of them, as globals.
   const Kind = globalThis[array] as unknown as Construct;
   const size = Kind.BYTES_PER_ELEMENT;
+  const view = VIEWS[array];
 
   const read = (address: number): TypedArray => {
     if (!memory.holds(address, BYTE_LENGTH + 4)) throw corrupt(address);
@@ -67,10 +68,12 @@ export function typedArrayCodec(memory: GuestMemory, array: TypedArrayKind, id: 
     const start = memory.u32[(address + DATA_START) >>> 2] as number;
     const bytes = memory.u32[(address + BYTE_LENGTH) >>> 2] as number; // As above.
     if (!memory.holds(start, bytes) || bytes % size !== 0) throw corrupt(address);
-    return new Kind(memory.u8.buffer.slice(start, start + bytes));
+    // Views of the guest are aligned, unless it has made them by hand.
+    if (start % size !== 0 || array === 'Uint8ClampedArray')
+      return new Kind(memory.u8.slice(start, start + bytes).buffer);
+    return memory[view].slice(start / size, (start + bytes) / size);
   };
 
-  const view = VIEWS[array];
   const make = (value: unknown, slot: number): number => {
     if (kindOf.call(value) !== array) throw new Mismatch(expected, value);
     const length = lengthOf.call(value) as number;

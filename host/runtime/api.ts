@@ -123,6 +123,8 @@ export interface FiberInfo {
   readonly age: number;
   /** The import it waits at. */
   readonly import: string | null;
+  /** In words, where the guest's library says (AssemblyScript tasks): `the lock of #3 (writer)`. */
+  readonly waitingFor: string | null;
   /** The id of the fiber it waits for, as far as that can be seen. */
   readonly waitsFor: number | null;
   readonly frameBytes: number;

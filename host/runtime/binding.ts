@@ -45,6 +45,8 @@ export interface Binding {
   ended?(fiber: Fiber, failed: boolean, value: unknown): void;
   /** Null if values pass as they are. */
   entry(name: string): EntryConversion | null;
+  /** What a suspended fiber waits for, in words, where the guest's own library knows more than the import's name. */
+  waitingFor?(fiber: Fiber): string | null;
   /** What an export that is no function looks like to the embedder. */
   value?(name: string, exported: WebAssembly.ExportValue): unknown;
   /** Null if values pass as they are. */

@@ -22,6 +22,7 @@ export class EmbeddedGuest {
   readonly module: WebAssembly.Module;
   readonly instance: WebAssembly.Instance;
   readonly #scheduler: Scheduler;
+  readonly #binding: Binding | null;
   readonly #memory: WebAssembly.Memory | null;
   readonly #entries = new Map<string, Entry>();
   readonly #wrapped = new WeakMap<GuestFunction, AnyFunction>();
@@ -34,6 +35,7 @@ export class EmbeddedGuest {
     binding: Binding | null,
   ) {
     this.#scheduler = scheduler;
+    this.#binding = binding;
     this.module = module;
     this.instance = instance;
     // What only the instrumenter has exported, for the window, is not for the embedder.
@@ -109,6 +111,7 @@ export class EmbeddedGuest {
       state: fiber.state,
       age: now - fiber.created,
       import: fiber.site?.name ?? null,
+      waitingFor: this.#binding?.waitingFor?.(fiber) ?? null,
       waitsFor: fiber.waitsFor?.id ?? null,
       frameBytes: fiber.frameBytes,
       stack: fiber.stack,

@@ -239,6 +239,7 @@ describe('R.3 dump lists every fiber', () => {
     const common = {
       state: 'suspended',
       import: 'env.wait',
+      waitingFor: null,
       age: expect.any(Number),
       frameBytes: expect.any(Number),
       stack: null,

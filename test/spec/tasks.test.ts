@@ -131,6 +131,25 @@ describe.each(VARIANTS)('tasks (%s)', (variant) => {
     expect(await fiber.result).toBe(`asker ${fiber.id} true`);
   });
 
+  test('say in dumps what they wait for in the library', async () => {
+    const gate = new Gate();
+    const { guest } = await openTasks(variant, gate.wait);
+    const holder = guest.spawn('holdLock', [], { name: 'holder' });
+    const other = guest.exports.holdLock();
+    const sleeper = guest.exports.sleeps(5);
+    await turn();
+    expect(guest.dump().map(({ import: site, waitingFor }) => [site, waitingFor])).toEqual([
+      ['env.wait', null],
+      ['wasm-fibers:tasks.park', expect.stringContaining(`held by #${holder.id} (holder)`)],
+      ['wasm-fibers:tasks.park', expect.any(String)],
+    ]);
+    gate.take(1).resolve(1);
+    await holder.result;
+    await turn();
+    gate.take(1).resolve(1);
+    await Promise.all([other, sleeper]);
+  });
+
   test('cannot be asked for, nor wait, in calls without a fiber', async () => {
     const gate = new Gate();
     const { guest } = await openTasks(variant, gate.wait);

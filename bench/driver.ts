@@ -20,6 +20,10 @@ export const OPERATIONS = [
   'yields',
   'messages',
   'handovers',
+  'lower',
+  'lift',
+  'lowerFiber',
+  'liftFiber',
 ] as const;
 
 /**
@@ -34,6 +38,8 @@ export const OPERATIONS = [
  * - `yields`   lets the other one of two tasks go on
  * - `messages`  hands a value from one task to another, over a channel with room for `size`
  * - `handovers`  takes a lock for which another task waits, and gives it back
+ * - `lower`, `lift`   passes a value of VALUE_CASES (values-guest.ts), number `size`, to the guest or back, in a `sync` call
+ * - `lowerFiber`, `liftFiber`   the same in a call that is a fiber
  */
 export type Operation = (typeof OPERATIONS)[number];
 

@@ -10,6 +10,7 @@ import { fileURLToPath } from 'node:url';
 import binaryen from 'binaryen';
 import { instrument } from '../host/instrument/index.ts';
 import { buildTasksGuest } from './tasks-guest.ts';
+import { buildValuesGuests } from './values-guest.ts';
 
 /** Where the builds lie; drivers read them from there. */
 export const GUESTS: URL = new URL('../guests/bench/', import.meta.url);
@@ -86,6 +87,7 @@ export async function buildGuests(): Promise<string[]> {
   const asc = fileURLToPath(new URL('../../node_modules/assemblyscript/bin/asc.js', import.meta.url));
   await compile('assemblyscript', 'ts', ASSEMBLYSCRIPT, process.execPath, [asc, assembly, '-O3', '--outFile']);
   await buildTasksGuest();
+  await buildValuesGuests();
   const flags = ['--target=wasm32', '-O3', '-nostdlib', '-Wl,--no-entry', '-o'];
   const hasC = await compile('c', 'c', C, 'clang', flags);
   return hasC ? [] : ['C guest: install clang and lld'];

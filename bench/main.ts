@@ -2,7 +2,7 @@
  * `npm run bench`: every figure of docs/costs.md, as ratios against named peers that were measured in the same run.
  *
  *   npm run bench -- --quick              a first impression, in a minute
- *   npm run bench -- --row switch,size    some rows: switch, enter, value, tasks, memory, size
+ *   npm run bench -- --row switch,size    some rows: switch, enter, value, tasks, values, memory, size
  *   npm run bench -- --write              and rewrite the tables of docs/costs.md
  */
 import { parseArgs } from 'node:util';

@@ -3,8 +3,9 @@
  * the peer in the same run, by the major version of Node.
  */
 import type { Operation } from './driver.ts';
+import { VALUE_CASES } from './values-guest.ts';
 
-export const PEERS = ['await', 'asyncify-wasm', 'jspi', 'unwrapped'] as const;
+export const PEERS = ['await', 'asyncify-wasm', 'jspi', 'unwrapped', 'asc'] as const;
 export type Peer = (typeof PEERS)[number];
 
 export interface Case {
@@ -29,7 +30,20 @@ export const PEER_NAMES: Readonly<Record<Peer, string>> = {
   'asyncify-wasm': 'asyncify-wasm 1.2.1',
   jspi: 'raw JSPI',
   unwrapped: 'un-wrapped',
+  asc: "asc's glue",
 };
+
+const VALUE_TARGETS = { 20: { asc: 1.5 }, 26: { asc: 1.5 } };
+
+/** The last is the call alone, which has no target: it has no value to be lowered. */
+function valueCases(operation: Operation, direction: 'to' | 'from', targets: Case['targets']): Case[] {
+  return VALUE_CASES.map(({ label, value }, size) => ({
+    label: `${label}, ${direction} the guest`,
+    operation,
+    size,
+    targets: typeof value === 'number' ? {} : targets,
+  }));
+}
 
 export const ROWS: readonly Row[] = [
   {
@@ -98,5 +112,17 @@ export const ROWS: readonly Row[] = [
       { label: 'a value over a channel with room for 64', operation: 'messages', size: 64, targets: {} },
       { label: 'a lock that two tasks want', operation: 'handovers', size: 0, targets: {} },
     ],
+  },
+  {
+    name: 'values',
+    title: 'A value between JavaScript and AssemblyScript, in a call of `guest.sync`',
+    peers: ['asc'],
+    cases: [...valueCases('lower', 'to', VALUE_TARGETS), ...valueCases('lift', 'from', VALUE_TARGETS)],
+  },
+  {
+    name: 'values-fiber',
+    title: 'The same in a call of `guest.exports`, which is a fiber',
+    peers: ['asc'],
+    cases: [...valueCases('lowerFiber', 'to', {}), ...valueCases('liftFiber', 'from', {})],
   },
 ];

@@ -2,7 +2,7 @@
  * What AssemblyScript's own library imports, for embedders that do not give it: `abort`, `trace`, `seed`, the console, the
  * clocks and the platform's mathematics, all in the module `env`.
  */
-import { AssemblyScriptError } from './abort.ts';
+import { aborted } from './abort.ts';
 import type { GuestMemory } from './memory.ts';
 import { readString } from './text.ts';
 
@@ -21,7 +21,7 @@ export function defaultImport(memory: GuestMemory, module: string, name: string)
   switch (name) {
     case 'abort':
       return (message: unknown, fileName: unknown, line: number, column: number): never => {
-        throw new AssemblyScriptError(text(message) || 'abort', text(fileName), line >>> 0, column >>> 0);
+        throw aborted(text(message) || 'abort', text(fileName), line >>> 0, column >>> 0);
       };
     case 'trace':
       return (message: unknown, count: number, ...values: number[]): void => {

@@ -14,6 +14,7 @@ import {
   traceRejection,
 } from 'wasm-fibers/source-maps';
 import { failure, turn, watch } from '../support/core.ts';
+import { instantiate as bind } from 'wasm-fibers/assemblyscript';
 import { guestAddress } from '../support/guest.ts';
 
 interface TrapExports {
@@ -368,6 +369,22 @@ describe('mapError', () => {
     const [innermost] = guestFrames(mapError(error, mapOf('O3')));
     const { lineNumber: line, columnNumber: column } = error as { lineNumber: number; columnNumber: number };
     expect(innermost).toMatchObject({ file: FILE, line, column, text: "      throw new Error('on purpose');" });
+  });
+
+  test('an abort shows the whole stack, however few frames the engine keeps', async () => {
+    if (limit !== undefined) trace.stackTraceLimit = 10;
+    try {
+      const guest = watch(
+        await bind<TrapExports>(address('O3'), {
+          env: { pause: (n: number) => turn().then(() => n), fail: turn, through: turn },
+        }),
+      );
+      const error = mapError(await failure(guest.exports.deep(40, 1, 2)), mapOf('O3'));
+      expect(statements(guestFrames(error)).filter((each) => each === RECURSION).length).toBe(40);
+      if (limit !== undefined) expect(trace.stackTraceLimit).toBe(10);
+    } finally {
+      if (limit !== undefined) trace.stackTraceLimit = 100;
+    }
   });
 
   test('by onEvent, before anybody else sees the error', async () => {

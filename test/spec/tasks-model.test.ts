@@ -133,7 +133,7 @@ describe.each(['O3', 'debug', 'steps'])('random programs of tasks (%s)', (varian
         expect(run.guest.sync.rest().slice(0, 2), 'locks that are held').toEqual([0, 0]);
         await run.guest.dispose();
       }),
-      { numRuns: 150 },
+      { numRuns: 300 },
     );
   }, 120_000);
 });

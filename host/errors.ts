@@ -30,6 +30,7 @@ export type FiberErrorCode =
   | 'DISPOSED'
   | 'DEADLOCK'
   | 'GUEST_POISONED'
+  | 'UNSAFE_COLLECTION'
   // limits
   | 'MAX_FIBERS'
   | 'STACK_OVERFLOW'

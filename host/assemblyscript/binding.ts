@@ -2,6 +2,7 @@
 import type { Fiber, Imports, ImportValue } from '../runtime/api.ts';
 import type { Binding, BindingHost, EntryConversion, SiteConversion } from '../runtime/binding.ts';
 import { Codecs } from './codecs.ts';
+import { COLLECT, Collections } from './collections.ts';
 import { defaultImport } from './defaults.ts';
 import { type Conversions, entryConversion, globalConversion, siteConversion } from './functions.ts';
 import { GuestMemory } from './memory.ts';
@@ -17,8 +18,11 @@ export class AssemblyScriptBinding implements Binding {
   readonly #imports: ReadonlyMap<string, ImportType>;
   readonly #globals: ReadonlyMap<string, GlobalType>;
   readonly #tasks: TaskHost;
+  /** Null if the guest's collector may run at any time. */
+  readonly #collections: Collections | null;
   /** The export that runs the module's top-level code, if it has no start function (`asc --exportStart`). */
   readonly start: string | null;
+  #host: BindingHost | null = null;
   #setArgumentsLength: ((count: number) => void) | null = null;
 
   /** @throws FiberError `NOT_TYPED`, `BAD_METADATA`, `INVALID_OPTION` */
@@ -26,6 +30,7 @@ export class AssemblyScriptBinding implements Binding {
     const { runtime, types, exports, imports, globals, start } = readTypes(module);
     this.start = start ?? null;
     this.#tasks = new TaskHost(options);
+    this.#collections = runtime === 'minimal' ? new Collections() : null;
     const memory = this.#memory;
     this.#shared = {
       memory,
@@ -56,8 +61,10 @@ export class AssemblyScriptBinding implements Binding {
 
   attach(host: BindingHost): void {
     const { exports } = host.guest.instance;
+    this.#host = host;
     this.#memory.attach(host.memory, exports);
     this.#tasks.attach(host);
+    this.#collections?.attach(host.guest);
     const setArgumentsLength = exports['__setArgumentsLength'];
     if (typeof setArgumentsLength === 'function')
       this.#setArgumentsLength = setArgumentsLength as (count: number) => void;
@@ -72,13 +79,19 @@ export class AssemblyScriptBinding implements Binding {
   }
 
   entry(name: string): EntryConversion | null {
+    const guard = this.#collections;
+    if (name === COLLECT && guard !== null) return guard.entry;
     const type = this.#exports.get(name);
-    return type === undefined ? null : entryConversion(this.#shared, name, type);
+    if (type === undefined) return null;
+    const conversion = entryConversion(this.#shared, name, type);
+    return guard === null ? conversion : guard.entryOf(conversion);
   }
 
   site(module: string, name: string): SiteConversion | null {
     const type = this.#imports.get(keyOf(module, name));
-    return type === undefined ? null : siteConversion(this.#shared, type);
+    if (type === undefined) return null;
+    const conversion = siteConversion(this.#shared, type);
+    return this.#collections === null ? conversion : this.#collections.siteOf(conversion);
   }
 
   /** A global whose values are more than numbers becomes an object with the property `value`, as a global has it. */
@@ -86,6 +99,8 @@ export class AssemblyScriptBinding implements Binding {
     const type = this.#globals.get(name);
     if (type === undefined || !(exported instanceof WebAssembly.Global)) return exported;
     const { lift, lower } = globalConversion(this.#shared, name, type.type);
+    // As a call: getters of the value run, and may call the guest, which must not begin a fiber meanwhile.
+    const write = (value: unknown): void => void this.#host?.callSync(() => (exported.value = lower(value)), []);
     const accessor = {
       valueOf: (): unknown => lift(exported.value),
       get value(): unknown {
@@ -93,7 +108,7 @@ export class AssemblyScriptBinding implements Binding {
       },
       set value(value: unknown) {
         if (!type.mutable) throw new TypeError(`${name} is a constant of the guest`);
-        exported.value = lower(value);
+        write(value);
       },
     };
     return Object.freeze(accessor);

@@ -52,7 +52,7 @@ export const TYPED = [
       'steps',
       ...['-O3', '--use', 'ASC_GC_GRANULARITY=64', '--use', 'ASC_GC_SWEEPFACTOR=100', '--maximumMemory', '200'],
     ],
-    ['minimal', '-O3', '--runtime', 'minimal', '--stackSize', '32768'],
+    ['minimal', '-O3', '--runtime', 'minimal', '--stackSize', '32768', '--exportRuntime'],
     ['stub', '-O3', '--runtime', 'stub'],
   ].map(([variant, ...flags]) => ({ name: `values-${variant}`, source: 'typed/values.ts', flags })),
   // The guest library.

@@ -16,13 +16,16 @@ async function open(variant = 'O3'): ReturnType<typeof openValues> {
   );
 }
 
+/** A guest of `minimal` has the host call its collector, which may be done while no fiber is alive. */
+const collect = (sync: Awaited<ReturnType<typeof open>>['sync']): unknown => (sync['__collect'] ?? sync['collect'])?.();
+
 describe.each(VARIANTS)('a reference (%s)', (variant) => {
   test('stands for its object across collections, and is one and the same for it', async () => {
     const { exports, sync } = await open(variant);
     const counter = await exports['makeCounter']?.(5);
     expect(counter).toBeInstanceOf(Reference);
     for (let i = 0; i < 50; i++) {
-      sync['collect']?.();
+      collect(sync);
       sync['churn']?.(20);
       expect(await exports['increment']?.(counter)).toBe(6 + i);
     }
@@ -41,7 +44,7 @@ describe.each(VARIANTS)('a reference (%s)', (variant) => {
       for (const each of more) each[Symbol.dispose]();
     }
     const counters = (await exports['makeCounters']?.(40)) as Reference[];
-    if (variant !== 'minimal') sync['collect']?.();
+    collect(sync);
     sync['churn']?.(50);
     expect(sync['sumOf']?.(counters)).toBe(780);
     expect(sync['sumOf']?.([...counters, ...counters])).toBe(1560);
@@ -57,7 +60,7 @@ describe.each(VARIANTS)('a reference (%s)', (variant) => {
     const guest = await openValues(variant, async (_name, counter) => {
       seen.push(counter);
       await turn();
-      if (variant !== 'minimal') guest.sync['collect']?.();
+      guest.sync['collect']?.();
       guest.sync['increment']?.(counter);
       return counter;
     });
@@ -132,7 +135,7 @@ test('a reference says what it is, and cannot be changed', async () => {
 
 test('what is disposed of is freed, and the rest is not', async () => {
   const guest = await open();
-  guest.sync['collect']?.();
+  collect(guest.sync);
   const kept = guest.sync['makeCounter']?.(7);
   const before = guest.sync['memorySize']?.();
   for (let i = 0; i < 20_000; i++) {
@@ -142,4 +145,39 @@ test('what is disposed of is freed, and the rest is not', async () => {
   }
   expect(guest.sync['memorySize']?.()).toBe(before);
   expect(guest.sync['increment']?.(kept)).toBe(8);
+});
+
+test('the collector of a minimal guest is refused while the guest uses what it would free', async () => {
+  const refused: unknown[] = [];
+  const attempt = (): void => {
+    try {
+      guest.sync['__collect']?.();
+      refused.push('collected');
+    } catch (error) {
+      refused.push((error as { code?: unknown }).code);
+    }
+  };
+  const guest = await openValues('minimal', (name, value) => {
+    attempt();
+    return name === 'plain' ? value : turn().then(() => value);
+  });
+  const fiber = guest.exports['throughString']?.('in a fiber');
+  attempt();
+  expect(await failure(guest.exports['__collect']?.() as Promise<unknown>)).toMatchObject({
+    code: 'UNSAFE_COLLECTION',
+  });
+  expect(await fiber).toBe('in a fiber');
+  expect(guest.sync['throughPlain']?.('in a call')).toBe('in a callin a call');
+  const value = {
+    get x(): number {
+      attempt();
+      return 1;
+    },
+    y: 2,
+  };
+  expect(await guest.exports['echoPoint']?.(value)).toEqual({ x: 1, y: 2 });
+  expect(refused).toEqual(Array.from({ length: 4 }, () => 'UNSAFE_COLLECTION'));
+  attempt();
+  await guest.exports['__collect']?.();
+  expect(refused.at(-1)).toBe('collected');
 });

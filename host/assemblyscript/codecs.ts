@@ -56,7 +56,7 @@ export class Codecs {
       case 'typedarray':
         return typedArrayCodec(memory, type.array, type.id, type.nullable);
       case 'reference':
-        return referenceCodec(memory, references, type.name, type.id, type.nullable);
+        return referenceCodec(memory, references, type);
       case 'array':
       case 'staticarray': {
         const { id, nullable, element } = type;

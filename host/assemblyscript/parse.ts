@@ -100,6 +100,10 @@ function checkType(type: unknown, path: string, count: number): void {
     throw bad(`${path}.array is ${show(type['array'])}`);
   }
   if (kind === 'array' || kind === 'staticarray') index(type, 'element', path, count);
+  if (kind === 'reference') {
+    const ids = arrayOf(type, 'subclasses', path);
+    if (!ids.every((id) => typeof id === 'number' && id >>> 0 === id)) throw bad(`${path}.subclasses are no class ids`);
+  }
   if (kind === 'reference' || kind === 'record' || kind === 'result') text(type, 'name', path);
   if (kind === 'record' || kind === 'result') {
     if (unsigned(type, 'size', path) > MAX_OBJECT_BYTES) throw bad(`${path}.size is ${show(type['size'])}`);

@@ -12,13 +12,16 @@ import type { Codec } from './codec.ts';
 import type { GuestMemory } from './memory.ts';
 import { Mismatch } from './mismatch.ts';
 import { corrupt, objectCodec, orNull } from './text.ts';
+import type { ValueType } from './types.ts';
+
+type ReferenceType = Extract<ValueType, { kind: 'reference' }>;
 
 interface Held {
   readonly references: References;
   readonly address: number;
   readonly handle: number;
-  /** Classes that the guest has passed the object as, and its own. */
-  readonly ids: Set<number>;
+  /** The object's own class. */
+  readonly id: number;
 }
 
 /** What the next handle is to stand for: how the constructor knows its friends. */
@@ -88,18 +91,15 @@ export class References {
   }
 
   /** The handle of the object at an address, which something of the guest holds. */
-  of(address: number, name: string, id: number): Reference {
+  of(address: number, name: string): Reference {
     const memory = this.#memory;
     if (address < 8 || (address & 3) !== 0 || !memory.holds(address, 0)) throw corrupt(address);
     const live = this.#live.get(address);
     const known = live?.reference.deref();
-    if (live !== undefined && known !== undefined) {
-      live.held.ids.add(id);
-      return known;
-    }
-    const own = memory.u32[(address - 8) >>> 2] as number; // In memory, as was checked above.
+    if (known !== undefined) return known;
+    const id = memory.u32[(address - 8) >>> 2] as number; // In memory, as was checked above.
     const handle = memory.hold(address);
-    const made: Held = { references: this, address, handle, ids: new Set([id, own]) };
+    const made: Held = { references: this, address, handle, id };
     making = made;
     const reference = new Reference(name);
     this.#registry.register(reference, made, reference);
@@ -128,14 +128,13 @@ export class References {
 export function referenceCodec(
   memory: GuestMemory,
   references: References,
-  name: string,
-  id: number,
-  nullable: boolean,
+  { name, id, nullable, subclasses }: ReferenceType,
 ): Codec {
+  const ids = new Set([id, ...subclasses]);
   const expected = orNull(`a Reference(${name}) of this guest`, nullable);
   const make = (value: unknown, slot: number): number => {
     const found = value instanceof Reference ? held(value) : null;
-    if (found === null || found.references !== references || !found.ids.has(id)) {
+    if (found === null || found.references !== references || !ids.has(found.id)) {
       throw value instanceof Reference
         ? new Mismatch(expected, value, describe(value, found, references))
         : new Mismatch(expected, value);
@@ -146,7 +145,7 @@ export function referenceCodec(
     }
     return found.address;
   };
-  const read = (address: number): Reference => references.of(address, name, id);
+  const read = (address: number): Reference => references.of(address, name);
   return objectCodec(memory, { expected, nullable, deep: false, holds: true }, read, make);
 }
 

@@ -54,7 +54,14 @@ export type ValueType =
       readonly nullable: boolean;
     }
   /** An instance of any other class: a handle on the other side, and nothing else. */
-  | { readonly kind: 'reference'; readonly name: string; readonly id: number; readonly nullable: boolean }
+  | {
+      readonly kind: 'reference';
+      readonly name: string;
+      readonly id: number;
+      readonly nullable: boolean;
+      /** Ids of the classes that extend it, or implement it, directly or not. */
+      readonly subclasses: readonly number[];
+    }
   /**
    * `Result<T>` of the guest library (assembly/result.ts), as the result of an import: what the host function returned,
    * or what it failed with. Fields: `ok` (bool), `value` (absent for `Result<void>`), `failure` (a record with `code` and

@@ -154,6 +154,27 @@ test('a value for which the guest has no memory fails alone', async () => {
 });
 
 describe('exported variables', () => {
+  test('may be given values whose getters call the guest: no fiber begins among what is being made', async () => {
+    const { exports, sync } = await openValues('O3', (_name, value) => turn().then(() => value));
+    const words = exports['words'] as unknown as { value: unknown };
+    const calls: unknown[] = [];
+    const given = ['a', 'b', 'c'].map((letter) => letter.repeat(40));
+    words.value = new Proxy(given, {
+      get(target, name) {
+        calls.push(exports['churn']?.(30), exports['throughStrings']?.([String(name)]));
+        sync['churn']?.(30);
+        sync['collect']?.();
+        return Reflect.get(target, name) as unknown;
+      },
+    });
+    sync['churn']?.(200);
+    sync['collect']?.();
+    expect(words.value).toEqual(given);
+    await Promise.all(calls);
+    sync['churn']?.(200);
+    expect(words.value).toEqual(given);
+  });
+
   test('have their values as `value`', async () => {
     const { exports, sync } = await openValues('O3', () => undefined);
     const global = (name: string): { value: unknown } => exports[name] as unknown as { value: unknown };

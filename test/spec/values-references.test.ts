@@ -115,13 +115,20 @@ describe('a reference is refused', () => {
   });
 });
 
-test('an object of a subclass is known as what the guest passed it as', async () => {
+test('an object of a subclass passes where what its class extends is taken, and nowhere else', async () => {
   const { sync } = await open();
   const named = sync['makeNamed']?.('Ada');
-  expect(() => sync['increment']?.(named)).toThrow(/must be a Reference\(Counter\)/);
-  expect(sync['asCounter']?.(named)).toBe(named);
   expect(sync['increment']?.(named)).toBe(1);
+  expect(sync['asCounter']?.(named)).toBe(named);
   expect(sync['nameOf']?.(named)).toBe('Ada');
+  expect(() => sync['titleOf']?.(named)).toThrow(/must be a Reference\(Titled\)/);
+  expect(() => sync['nameOf']?.(sync['makeCounter']?.(1))).toThrow(/must be a Reference\(Named\)/);
+  const titled = sync['makeTitled']?.('Grace', 'Admiral');
+  expect([sync['nameOf']?.(titled), sync['titleOf']?.(titled), sync['increment']?.(titled)]).toEqual([
+    'Grace',
+    'Admiral',
+    1,
+  ]);
 });
 
 test('a reference says what it is, and cannot be changed', async () => {

@@ -190,6 +190,9 @@ export interface ClassElement extends Element {
   readonly typeArguments: readonly Type[] | null;
   /** Bytes that its fields take. */
   readonly nextMemoryOffset: number;
+  /** All classes that extend it, and that implement it, directly or not; null if there are none. */
+  readonly extenders: ReadonlySet<ClassElement> | null;
+  readonly implementers: ReadonlySet<ClassElement> | null;
   extendsPrototype(prototype: Element): boolean;
   getArrayValueType(): Type;
 }

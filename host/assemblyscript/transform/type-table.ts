@@ -168,7 +168,11 @@ export class TypeTable {
   }
 
   #enterReference(key: string, clazz: ClassElement, nullable: boolean): TypeIndex {
-    const index = this.#enter(key, () => ({ kind: 'reference', name: nameOf(clazz), id: clazz.id, nullable }));
+    const index = this.#enter(key, () => {
+      const below = [...(clazz.extenders ?? []), ...(clazz.implementers ?? [])];
+      const subclasses = [...new Set(below.map((each) => each.id))].sort((a, b) => a - b);
+      return { kind: 'reference', name: nameOf(clazz), id: clazz.id, nullable, subclasses };
+    });
     this.#classes.set(index, clazz);
     return index;
   }

@@ -691,6 +691,21 @@ class Named extends Counter {
   }
 }
 
+class Titled extends Named {
+  constructor(name: string, public title: string) {
+    super(name);
+  }
+}
+
+/** As what its class extends. */
+export function makeTitled(name: string, title: string): Counter {
+  return new Titled(name, title);
+}
+
+export function titleOf(titled: Titled): string {
+  return titled.title;
+}
+
 class Pair {
   first: Counter = new Counter(1);
   second: Counter | null = null;
@@ -812,6 +827,7 @@ export let text: string = 'initial';
 export let count: u32 = 4294967295;
 export let flag: bool = true;
 export let points: Array<Point> = [];
+export let words: Array<string> = [];
 export const constant: i64 = 5;
 
 export function readText(): string {

@@ -845,3 +845,9 @@ export function logs(value: f64): f64 {
   trace('traced', 2, value, 1);
   return Math.floor(<f64>Date.now() / 1000);
 }
+
+/** Holds a string of its own across a wait. */
+export function keeps(word: string): string {
+  const mine = word + ' kept';
+  return waitString(word) + mine;
+}

@@ -46,7 +46,7 @@ export const TYPED = [
   ...[
     ['O0'],
     ['O3', '-O3'],
-    ['Oz', '-Oz'],
+    ['Oz', '-Oz', '--exportStart', 'begin'],
     ['debug', '--debug'],
     [
       'steps',
@@ -63,6 +63,10 @@ export const TYPED = [
     ['minimal', '-O3', '--runtime', 'minimal', '--stackSize', '32768'],
     ['stub', '-O3', '--runtime', 'stub'],
   ].map(([variant, ...flags]) => ({ name: `tasks-${variant}`, source: 'typed/tasks.ts', flags })),
+  ...[
+    ['O3', '-O3'],
+    ['debug', '--debug'],
+  ].map(([variant, ...flags]) => ({ name: `tasks-edges-${variant}`, source: 'typed/tasks-edges.ts', flags })),
   ...[
     ['O3', '-O3'],
     ['debug', '--debug'],

@@ -62,6 +62,17 @@ describe.each(VARIANTS)('every type (%s)', (variant) => {
   });
 });
 
+test('hundreds of calls at once, each with values of its own', async () => {
+  const guest = await openValues('O3', async (_name, text, strings, tree, bytes, big) => {
+    for (let i = Number(big) % 4; i > 0; i--) await turn();
+    guest.sync['collect']?.();
+    return { text, strings, tree, bytes, big };
+  });
+  const calls = fc.sample(anyMixed, 500);
+  const results = await Promise.all(calls.map((args) => guest.exports['mixed']?.(...args)));
+  expect(results).toEqual(calls.map(([text, strings, tree, bytes, big]) => ({ text, strings, tree, bytes, big })));
+});
+
 describe.each(COLLECTING)('with a collection before every allocation of the host (%s)', (variant) => {
   test.each([
     ['whole', () => 2],

@@ -117,8 +117,20 @@ export function siteConversion(shared: Conversions, type: ImportType): SiteConve
   const { memory } = shared;
   const name = `${type.module}.${type.name}`;
   const liftArguments = argumentLifter(shared, name, type.params);
-  const lower = resultLowerer(shared, name, type.result);
+  const lowerValue = resultLowerer(shared, name, type.result);
   const fail = failureLowerer(shared, name, type.result);
+  // Who takes a `Result` takes it that something fails: a value of the wrong type, too.
+  const lower =
+    fail === null
+      ? lowerValue
+      : (value: unknown): unknown => {
+          try {
+            return lowerValue(value);
+          } catch (error) {
+            if (error instanceof TypeError) return fail(error);
+            throw error;
+          }
+        };
 
   /** A plain result is lowered; a promise passes, and is what it seems to be whoever asks again. */
   const finish = (value: unknown): unknown => {

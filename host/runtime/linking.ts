@@ -50,6 +50,12 @@ export function linkImports(
       conversion === null ? fn : conversion.wrap(fn),
     );
   }
+  if (missing.some((each) => each.startsWith(`${SECTION}:`))) {
+    throw new FiberError(
+      'MISSING_IMPORTS',
+      'The module was made by wasm-fibers/transform: instantiate it by the code that was written beside it, or by instantiate of wasm-fibers/assemblyscript.',
+    );
+  }
   if (missing.length > 0) {
     throw new FiberError(
       'MISSING_IMPORTS',

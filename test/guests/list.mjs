@@ -29,6 +29,8 @@ export const ASSEMBLYSCRIPT = [
 /** AssemblyScript, compiled by the transform with types on both sides. `flags` are those of asc. */
 export const TYPED = [
   { name: 'basic', source: 'typed/basic.ts', flags: ['-O3'] },
+  { name: 'outcomes-O3', source: 'typed/outcomes.ts', flags: ['-O3'] },
+  { name: 'outcomes-debug', source: 'typed/outcomes.ts', flags: ['--debug'] },
   // What the collector loses at one optimisation level hides at another.
   ...[
     ['O0'],

@@ -30,8 +30,11 @@ export interface SiteConversion extends ResultConversion {
 export interface BindingHost {
   readonly guest: Guest;
   readonly memory: WebAssembly.Memory | null;
-  /** Starts a function of the guest, exported to the embedder or not, as a fiber. */
-  spawn(fn: GuestFunction, name: string, args: readonly unknown[]): Fiber;
+  /**
+   * Starts a function of the guest, exported to the embedder or not, as a fiber: in an exclusive guest, in the turn of
+   * `parent`, or of the fiber that runs.
+   */
+  spawn(fn: GuestFunction, name: string, args: readonly unknown[], parent?: Fiber): Fiber;
   /** Calls a function of the guest without a fiber: at once, from anywhere, and without waiting. */
   callSync(fn: GuestFunction, args: readonly unknown[]): unknown;
 }

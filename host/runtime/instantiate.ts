@@ -72,7 +72,8 @@ export async function instantiateWith<E>(
     binding?.attach({
       guest: guest as unknown as Guest,
       memory,
-      spawn: (fn, name, args) => scheduler.launch({ name, fn, main: false, conversion: null }, args, null),
+      spawn: (fn, name, args, parent) =>
+        scheduler.launch({ name, fn, main: false, conversion: null }, args, parent === undefined ? null : { parent }),
       callSync: (fn, args) => scheduler.callSync({ name: fn.name, fn, main: false, conversion: null }, args),
     });
     checked.signal?.throwIfAborted();

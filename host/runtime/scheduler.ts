@@ -345,8 +345,9 @@ export class Scheduler implements FiberOwner, BackendHooks {
       }
     }
     this.#emit?.(failed ? { type: 'end', fiber, error } : { type: 'end', fiber });
-    if (fiber.turn !== null) this.#turns?.leave(fiber.turn);
+    // Before the turn is over: what the guest has left to do may be started in it.
     this.#binding?.ended?.(fiber, failed, error);
+    if (fiber.turn !== null) this.#turns?.leave(fiber.turn);
     if (this.#list.size === 0) this.#whenEmpty?.();
   }
 

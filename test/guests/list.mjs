@@ -26,6 +26,12 @@ export const ASSEMBLYSCRIPT = [
   },
 ];
 
+/** In small steps the collector is found in every state that it can be in. */
+const SMALL_STEPS = ['steps', '-O3', '--use', 'ASC_GC_GRANULARITY=64', '--use', 'ASC_GC_SWEEPFACTOR=100'].concat(
+  '--maximumMemory',
+  '200',
+);
+
 /** AssemblyScript, compiled by the transform with types on both sides. `flags` are those of asc. */
 export const TYPED = [
   { name: 'basic', source: 'typed/basic.ts', flags: ['-O3'] },
@@ -44,16 +50,12 @@ export const TYPED = [
     ['minimal', '-O3', '--runtime', 'minimal', '--stackSize', '32768'],
     ['stub', '-O3', '--runtime', 'stub'],
   ].map(([variant, ...flags]) => ({ name: `soundness-${variant}`, source: 'typed/soundness.ts', flags })),
-  // In small steps the collector is found in every state that it can be in.
   ...[
     ['O0'],
     ['O3', '-O3'],
     ['Oz', '-Oz', '--exportStart', 'begin'],
     ['debug', '--debug'],
-    [
-      'steps',
-      ...['-O3', '--use', 'ASC_GC_GRANULARITY=64', '--use', 'ASC_GC_SWEEPFACTOR=100', '--maximumMemory', '200'],
-    ],
+    SMALL_STEPS,
     ['minimal', '-O3', '--runtime', 'minimal', '--stackSize', '32768', '--exportRuntime'],
     ['stub', '-O3', '--runtime', 'stub'],
   ].map(([variant, ...flags]) => ({ name: `values-${variant}`, source: 'typed/values.ts', flags })),
@@ -69,14 +71,11 @@ export const TYPED = [
     ['O3', '-O3'],
     ['debug', '--debug'],
   ].map(([variant, ...flags]) => ({ name: `tasks-edges-${variant}`, source: 'typed/tasks-edges.ts', flags })),
-  ...[
-    ['O3', '-O3'],
-    ['debug', '--debug'],
-    [
-      'steps',
-      ...['-O3', '--use', 'ASC_GC_GRANULARITY=64', '--use', 'ASC_GC_SWEEPFACTOR=100', '--maximumMemory', '200'],
-    ],
-  ].map(([variant, ...flags]) => ({ name: `tasks-model-${variant}`, source: 'typed/tasks-model.ts', flags })),
+  ...[['O3', '-O3'], ['debug', '--debug'], SMALL_STEPS].map(([variant, ...flags]) => ({
+    name: `tasks-model-${variant}`,
+    source: 'typed/tasks-model.ts',
+    flags,
+  })),
   // Each optimisation level inlines something else.
   ...[['O0'], ['O1', '-O1'], ['O3', '-O3'], ['Oz', '-Oz'], ['debug', '--debug']].map(([variant, ...flags]) => ({
     name: `traps-${variant}`,

@@ -1,4 +1,5 @@
 /** `wasm-fibers inspect`: what a module is, for a person or (`--json`) for a program. */
+import { TYPES_SECTION } from '../assemblyscript/types.ts';
 import { inspect } from '../instrument/index.ts';
 import type { InspectedImport, Inspection } from '../instrument/index.ts';
 import { ofFile, readInput } from './files.ts';
@@ -108,6 +109,12 @@ function show(value: unknown): string {
 function next(file: string, it: Inspection): string[] {
   if (it.kind === 'instrumented') {
     const url = relativeUrl(file === '-' ? 'out.wasm' : file);
+    if (it.customSections.includes(TYPES_SECTION)) {
+      const bindings = `${/^[./]/.test(url) ? '' : './'}${url.replace(/\.wasm$/, '')}.js`;
+      return [
+        `const guest = await instantiate({ ... });   // import { instantiate } from '${bindings}', which was written beside it`,
+      ];
+    }
     return [
       `const guest = await instantiate(new URL('${url}', import.meta.url), { ... });   // import { instantiate } from 'wasm-fibers'`,
     ];

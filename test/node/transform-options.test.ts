@@ -78,6 +78,7 @@ describe('asconfig.json', () => {
     ],
     ['{ "options": { "wasm-fibers": {} } }', '"wasm-fibers" stands in "options"'],
     ['{ "options": { "bindings": "esm" } }', '--bindings would overwrite'],
+    ['{ "wasmFibers": { "suspending": ["env.base"] } }', 'asconfig.json: nobody reads "wasmFibers". Did you mean'],
     ['{ "wasm-fibers": { "suspending": ["env.bass"] } }', 'Did you mean "env.base"?'],
   ])('%s', async (config, sentence) => {
     expect(await refused({ 'app.ts': SOURCE, 'asconfig.json': config })).toContain(sentence);

@@ -313,6 +313,25 @@ describe('exports', () => {
     expect(section.globals).toEqual([]);
   });
 
+  test('an enumeration that cannot be a constant of the module is named', async () => {
+    const { js, result } = await compiled(`
+      export enum bind { A }
+      export enum URL { B }
+      export function f(): i32 { return bind.A + URL.B; }`);
+    expect(js).toContain('export const bind =');
+    expect(js).not.toContain('const URL');
+    expect(result.stderr).toContain('WARNING The enumeration "URL" is left out of the bindings:');
+  });
+
+  test('a class called as something of the platform gets another name', async () => {
+    const { dts } = await compiled(`
+      class PromiseLike { x: i32 = 0; }
+      // @ts-ignore: decorator
+      @suspending @external('env', 'wait') declare function wait(): PromiseLike;
+      export function f(): i32 { return wait().x; }`);
+    expect(dts).toContain('wait(): PromiseLike2 | PromiseLike<PromiseLike2>;');
+  });
+
   test('what asc exports by itself is declared as it is asked to', async () => {
     const plain = await compiled('export function f(): void {}');
     expect(plain.dts).toContain('readonly memory: WebAssembly.Memory;');

@@ -160,9 +160,15 @@ export default class WasmFibers implements Transform {
       stderr.write('Skipped JavaScript and TypeScript bindings of wasm-fibers (no output path)\n');
       return;
     }
+    const enums = writableEnums(description);
+    for (const { name } of description.enums.filter((each) => !enums.includes(each))) {
+      stderr.write(
+        `WARNING The enumeration "${name}" is left out of the bindings: its name is one that they need, or the value of a member is known only at run time.\n`,
+      );
+    }
     const base = withoutExtension(outFile);
     const wasm = path.basename(outFile);
-    await this.#writeFile(`${base}.js`, writeJavaScript(wasm, writableEnums(description)));
+    await this.#writeFile(`${base}.js`, writeJavaScript(wasm, enums));
     await this.#writeFile(`${base}.d.ts`, writeTypeScript(description, program, wasm));
   }
 

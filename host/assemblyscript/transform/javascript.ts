@@ -12,10 +12,11 @@ export function writeJavaScript(wasm: string, enums: readonly EnumDescription[])
     return `\nexport const ${exported} = /* @__PURE__ */ Object.freeze({\n${entries.join('')}});\n`;
   });
   return `// Made by wasm-fibers/transform together with ${wasm} and its .d.ts: change the source, not this.
-import { instantiate as bind } from 'wasm-fibers/assemblyscript';
+import { instantiate as instantiateModule } from 'wasm-fibers/assemblyscript';
 
 export function instantiate(imports = {}, options = {}) {
-  return bind(options.source ?? new URL(${quoted(`./${encodeURIComponent(wasm)}`)}, import.meta.url), imports, options);
+  const source = options.source ?? new URL(${quoted(`./${encodeURIComponent(wasm)}`)}, import.meta.url);
+  return instantiateModule(source, imports, options);
 }
 ${consts.join('')}`;
 }

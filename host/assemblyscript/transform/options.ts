@@ -94,6 +94,11 @@ export async function readSettings(given: TransformOptions, context: TransformCo
     if (!text) break;
     // asc has read it before us, and has refused it if it is not JSON.
     const config = JSON.parse(text) as Config;
+    for (const key of Object.keys(config)) {
+      if (key !== BLOCK && nearMatches(key, [BLOCK]).length > 0) {
+        throw new Refusal(`${file}: nobody reads "${key}". Did you mean "${BLOCK}"?`);
+      }
+    }
     const ofTarget = config.targets?.[target];
     if (config.options?.[BLOCK] !== undefined) {
       throw new Refusal(`${file}: "${BLOCK}" stands in "options". Put it beside "options", or into a target.`);

@@ -8,10 +8,13 @@ import type { Description, EnumDescription } from './describe.ts';
 import { isDeclarable, NamePool, property, quoted } from './names.ts';
 import { isPlainObject, showType } from './type-table.ts';
 
-/** Names that the file declares or imports itself. */
-const OWN = ['Imports', 'Exports', 'instantiate', 'Guest', 'InstantiateOptions', 'Reference'];
+/** Names that app.js and app.d.ts declare, import, or use of the platform's. */
+const OWN = (
+  'Imports Exports instantiate instantiateModule Guest InstantiateOptions Reference ' +
+  'Object Promise PromiseLike URL WebAssembly'
+).split(' ');
 
-/** Enumerations whose members are known, and whose names a module can export. */
+/** Enumerations whose members are known, and whose names a module can export beside its own. */
 export function writableEnums(description: Description): readonly EnumDescription[] {
   return description.enums.filter(
     ({ name, members }) => isDeclarable(name) && !OWN.includes(name) && members.every((each) => each.value !== null),

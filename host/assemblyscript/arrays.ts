@@ -55,6 +55,8 @@ export function arrayCodec(memory: GuestMemory, shape: ArrayShape, codec: () => 
   const make = (value: unknown, slot: number): number => {
     if (!Array.isArray(value)) throw new Mismatch(expected, value);
     const { length } = value as unknown[];
+    // A proxy of an array may say anything.
+    if (!Number.isInteger(length) || length < 0) throw new Mismatch(`${expected} with a length`, value);
     const bytes = length * size;
     if (bytes > MAX_BYTES) throw new Mismatch(`${expected} of at most ${MAX_BYTES / size} elements`, value);
     const address = inline ? memory.allocate(bytes, id) : memory.allocateArray(id, bytes, length);

@@ -23,6 +23,7 @@ export class AssemblyScriptBinding implements Binding {
   /** The export that runs the module's top-level code, if it has no start function (`asc --exportStart`). */
   readonly start: string | null;
   #host: BindingHost | null = null;
+  #abortsByDefault = false;
   #setArgumentsLength: ((count: number) => void) | null = null;
 
   /** @throws FiberError `NOT_TYPED`, `BAD_METADATA`, `INVALID_OPTION` */
@@ -46,6 +47,7 @@ export class AssemblyScriptBinding implements Binding {
   imports(module: WebAssembly.Module, given: Imports): Imports {
     const all: Record<string, Record<string, ImportValue>> = Object.create(null);
     for (const { module: from, name } of WebAssembly.Module.imports(module)) {
+      if (from === 'env' && name === 'abort') this.#abortsByDefault = member(member(given, from), name) === undefined;
       // What is of the wrong type is reported, with its name, where everything is linked.
       const value = (
         from === TASKS_MODULE
@@ -88,6 +90,8 @@ export class AssemblyScriptBinding implements Binding {
   }
 
   site(module: string, name: string): SiteConversion | null {
+    // Ours takes numbers: where the stack of references is full, they are no addresses of strings.
+    if (this.#abortsByDefault && module === 'env' && name === 'abort') return null;
     const type = this.#imports.get(keyOf(module, name));
     if (type === undefined) return null;
     const conversion = siteConversion(this.#shared, type);

@@ -6,21 +6,38 @@ import { aborted } from './abort.ts';
 import type { GuestMemory } from './memory.ts';
 import { readString } from './text.ts';
 
+/**
+ * What asc checks its stack of references with calls `abort` too, but with addresses at which it has not put its strings,
+ * and with the first character of nothing as the place.
+ */
+const STACK_FULL =
+  'the stack of references is full: recurse less deeply, or compile with a larger --stackSize (bytes; 32768 by default)';
+/** `idof<string>()`, in every program. */
+const STRING = 2;
+
+function isString(memory: GuestMemory, address: number): boolean {
+  return address >= 8 && address % 4 === 0 && memory.holds(address, 0) && memory.u32[(address - 8) >>> 2] === STRING;
+}
+
 /** Objects of the platform whose members a guest may import as `env.NAME.MEMBER`. */
 const PLATFORM = ['console', 'Date', 'Math', 'performance'] as const;
 
 /** @returns undefined if the embedder has to give it */
 export function defaultImport(memory: GuestMemory, module: string, name: string): unknown {
   if (module !== 'env') return undefined;
-  // The section describes these imports, unless the module is of another version.
+  // The section describes all of these imports but `abort`, unless the module is of another version.
   const text = (value: unknown): string => {
     if (typeof value !== 'number') return typeof value === 'string' ? value : '';
     memory.refresh();
-    return value === 0 ? '' : readString(memory, value >>> 0);
+    return isString(memory, value >>> 0) ? readString(memory, value >>> 0) : '';
   };
   switch (name) {
     case 'abort':
       return (message: unknown, fileName: unknown, line: number, column: number): never => {
+        memory.refresh();
+        if (line === 1 && column === 1 && typeof message === 'number' && !isString(memory, message >>> 0)) {
+          throw aborted(STACK_FULL, '', 0, 0);
+        }
         throw aborted(text(message) || 'abort', text(fileName), line >>> 0, column >>> 0);
       };
     case 'trace':

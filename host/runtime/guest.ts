@@ -11,7 +11,7 @@ import type { Scheduler } from './scheduler.ts';
 /** Exports that expect the whole of the guest's own stack. */
 const MAIN_EXPORTS: readonly string[] = ['_start', '_initialize', '__wasm_call_ctors'];
 /** Exports that belong to the switching, not to the guest. */
-const INTERNAL = /^(?:asyncify_|__fibers_|wasm-fibers\.)/;
+const INTERNAL = /^(?:asyncify_|__fibers_|__setArgumentsLength$|wasm-fibers\.)/;
 
 type AnyFunction = (...args: unknown[]) => unknown;
 

@@ -153,6 +153,26 @@ test('a value for which the guest has no memory fails alone', async () => {
   expect(await guest.exports['echoString']?.('still there')).toBe('still there');
 });
 
+test('recursion that fills the stack of references says so, and leaves the guest as it was', async () => {
+  const guest = await openValues('O3', (_name, value) => value);
+  for (let i = 0; i < 3; i++) {
+    expect(await messageOf(guest.exports['recurse']?.(100_000))).toMatch(
+      /^the stack of references is full: .*--stackSize/,
+    );
+  }
+  expect(await guest.exports['recurse']?.(100)).toBe(100);
+});
+
+test('what a proxy says of its length is not believed', async () => {
+  const guest = await openValues('O3', (_name, value) => value);
+  for (const length of [-1, -(2 ** 31), 0.5, NaN, '3']) {
+    const lying = new Proxy(['a', 'b', 'c'], {
+      get: (target, name) => (name === 'length' ? length : (Reflect.get(target, name) as unknown)),
+    });
+    expect(() => guest.sync['echoStrings']?.(lying)).toThrow(/must be an array with a length/);
+  }
+});
+
 describe('exported variables', () => {
   test('may be given values whose getters call the guest: no fiber begins among what is being made', async () => {
     const { exports, sync } = await openValues('O3', (_name, value) => turn().then(() => value));

@@ -131,6 +131,14 @@ test('an object of a subclass passes where what its class extends is taken, and 
   ]);
 });
 
+test('an instance of a class that extends an array is a reference, with the fields that its class has', async () => {
+  const { sync, exports } = await open();
+  const stack = await exports['makeStack']?.(5);
+  expect(String(stack)).toBe('Reference(Stack)');
+  expect(sync['limitOf']?.(stack)).toBe(705);
+  expect(() => sync['limitOf']?.([5])).toThrow(/must be a Reference\(Stack\) of this guest, not an array/);
+});
+
 test('a reference says what it is, and cannot be changed', async () => {
   const { sync } = await open();
   const counter = sync['makeCounter']?.(1) as Reference;

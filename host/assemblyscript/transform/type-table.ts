@@ -81,8 +81,10 @@ export class TypeTable {
     const { stringInstance, arrayBufferInstance, arrayBufferViewInstance } = this.#program;
     if (is(arrayBufferInstance.prototype)) return this.#enter(key, () => ({ kind: 'buffer', id, nullable }));
     if (is(stringInstance.prototype)) return this.#enter(key, () => ({ kind: 'string', id, nullable }));
-    if (is(this.#program.arrayPrototype)) return this.#enterArray(key, 'array', clazz, nullable);
-    if (is(this.#program.staticArrayPrototype)) return this.#enterArray(key, 'staticarray', clazz, nullable);
+    // A class that extends one has fields of its own, which nobody would fill.
+    const { arrayPrototype, staticArrayPrototype } = this.#program;
+    if (clazz.prototype === arrayPrototype) return this.#enterArray(key, 'array', clazz, nullable);
+    if (clazz.prototype === staticArrayPrototype) return this.#enterArray(key, 'staticarray', clazz, nullable);
     if (is(arrayBufferViewInstance.prototype)) {
       const array = this.#typedArray(clazz);
       if (array !== null) return this.#enter(key, () => ({ kind: 'typedarray', array, id, nullable }));

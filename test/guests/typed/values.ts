@@ -851,3 +851,24 @@ export function keeps(word: string): string {
   const mine = word + ' kept';
   return waitString(word) + mine;
 }
+
+// What is neither an array nor a record, and the end of the stack of references.
+
+class Stack extends Array<i32> {
+  limit: i32 = 7;
+}
+
+export function makeStack(value: i32): Stack {
+  const stack = new Stack();
+  stack.push(value);
+  return stack;
+}
+
+export function limitOf(stack: Stack): i32 {
+  return stack.limit * 100 + stack[0];
+}
+
+export function recurse(depth: i32): i32 {
+  const here = [depth.toString()];
+  return depth == 0 ? 0 : recurse(depth - 1) + here.length;
+}

@@ -3,12 +3,11 @@
  * a failure ends the whole task that it happens in.
  */
 import { Failure, Result, failureOf } from './result';
-import { Task, TaskState, currentTask, spawn } from './task';
+import { AnyTask, Task, TaskState, currentTask, spawn } from './task';
 import { checkTime } from './waiter';
 
-/** Waits for a task that runs on behalf of this one, and ends with it. */
-function waitInside<R>(task: Task<R>, ms: f64): bool {
-  const outer = currentTask();
+/** Waits for a task that runs on behalf of another one, and ends with it. */
+function waitInside<R>(outer: AnyTask, task: Task<R>, ms: f64): bool {
   outer.inner = task;
   const ended = task.wait(ms);
   outer.inner = null;
@@ -28,8 +27,10 @@ function waitInside<R>(task: Task<R>, ms: f64): bool {
  * ```
  */
 export function tryAwait<A, R = void>(fn: (arg: A) => R, arg: A, name: string = 'tryAwait'): Result<R> {
+  // First: what is no task, and cannot wait, starts nothing.
+  const outer = currentTask();
   const task = spawn<A, R>(fn, arg, name);
-  waitInside<R>(task, -1);
+  waitInside<R>(outer, task, -1);
   return task.outcome();
 }
 
@@ -45,11 +46,12 @@ export function tryAwait<A, R = void>(fn: (arg: A) => R, arg: A, name: string = 
 export function timeout<A, R = void>(ms: f64, fn: (arg: A) => R, arg: A, name: string = 'timeout'): Result<R> {
   checkTime(ms);
   const limit = max(ms, 0);
+  const outer = currentTask();
   const task = spawn<A, R>(fn, arg, name);
   // Even without any time it may run up to its first wait.
-  if (waitInside<R>(task, limit > 0 ? limit : f64.MIN_VALUE)) return task.outcome();
+  if (waitInside<R>(outer, task, limit > 0 ? limit : f64.MIN_VALUE)) return task.outcome();
   const cut = task.cancel('timeout');
-  waitInside<R>(task, -1);
+  waitInside<R>(outer, task, -1);
   if (!cut || task.state != TaskState.CANCELLED) return task.outcome();
   const result = new Result<R>();
   const whole = ms == floor(ms) && ms < 1e15;
@@ -66,5 +68,6 @@ export function timeout<A, R = void>(ms: f64, fn: (arg: A) => R, arg: A, name: s
  * ```
  */
 export function shield<A, R = void>(fn: (arg: A) => R, arg: A, name: string = 'shield'): R {
+  currentTask();
   return spawn<A, R>(fn, arg, name).result();
 }

@@ -70,8 +70,9 @@ export class Semaphore {
   /** Calls a function with a permit, which is given back however the function ends. */
   // @ts-ignore: asc knows that one of the branches returns
   runExclusive<A, R = void>(fn: (arg: A) => R, arg: A): R {
-    this.acquire();
+    // First: what is no task takes no permit.
     const task = currentTask();
+    this.acquire();
     const end = new Release(this);
     pushDeferred(task, end);
     if (isVoid<R>()) {

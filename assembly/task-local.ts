@@ -1,4 +1,5 @@
 /** Variables whose value is each task's own, and which a task inherits from the one that starts it. */
+import * as host from './host';
 import { put, Storage, take } from './storage';
 import { currentTask } from './task';
 
@@ -21,7 +22,12 @@ let used = false;
 
 /** @internal The context for a task that is started now. */
 export function inherited(): Context | null {
-  return used ? currentTask().context : null;
+  return used ? seen() : null;
+}
+
+/** What the current task sees; in a call without a fiber, which is no task, there is nothing to see. */
+function seen(): Context | null {
+  return host.current() ? currentTask().context : null;
 }
 
 function find(context: Context | null, variable: Object): Context | null {
@@ -57,17 +63,21 @@ export class TaskLocal<T> {
   /** @param initial where no task has set it */
   constructor(private readonly initial: T) {}
 
-  /** The current task's value. */
+  /** The current task's value; in a call through `guest.sync` the initial one. */
   get(): T {
     if (!used) return this.initial;
-    const entry = find(currentTask().context, changetype<Object>(this));
+    const entry = find(seen(), changetype<Object>(this));
     return entry ? take<T>(entry) : this.initial;
   }
 
-  /** Sets it for the current task. */
+  /**
+   * Sets it for the current task.
+   *
+   * @throws `NO_FIBER` in a call through `guest.sync`
+   */
   set(value: T): void {
-    used = true;
     const task = currentTask();
+    used = true;
     const key = changetype<Object>(this);
     const others = find(task.context, key) ? without(task.context, key) : task.context;
     const entry = new Context(key, others);

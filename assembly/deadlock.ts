@@ -1,8 +1,9 @@
 /**
  * Tasks that wait for each other for ever. Who waits for a task, or for the lock of one, is known to wait for it; who waits
  * for a queue, an event or a time may be woken by anybody. A task is stuck if it waits for another one that is stuck: for
- * all of several, if one is; for any of several, if all are. This is asked when a wait begins, when the last wait that
- * closes a cycle is begun by the one that asks.
+ * all of several, if one is; for any of several, if all are. This is asked when a wait begins: the last wait that closes a
+ * cycle is begun by the one that asks. And it is asked of who waits for all of several or the failure of one, whenever one
+ * of them ends.
  *
  * Waits with a time limit end by themselves and are no part of a deadlock. Of waits in host functions the host knows
  * those for other fibers (`waitsFor`).
@@ -20,27 +21,58 @@ export function refuseDeadlock(waiter: Waiter): void {
 
 /** @internal */
 export function isStuck(waiter: Waiter): bool {
-  // Nearly always a short chain.
   const start = waiter.task;
-  const mark = ++search;
-  let from = start;
-  do {
-    from.mark = mark;
-    if (isFree(from, start)) return false;
-    const wait = from.waiter;
-    let next: AnyTask | null;
-    if (wait) {
-      if (wait.blockers() > 1) return isStuckInGraph(start);
-      next = wait.blocker(0);
-    } else next = hostTarget(from);
-    if (!next) return false;
-    from = next;
-  } while (from.mark != mark);
-  return from == start;
+  search++;
+  // Nearly always somebody is near who may go on, or there is but one way. Else all ways are to be known.
+  return !leadsOut(start, start, 0) && isStuckInGraph(start);
+}
+
+/** So many tasks that wait for several may lie one behind the other. */
+const DEEPEST = 32;
+
+/**
+ * Is there somebody who may go on, and whose end will let this task go on? Of any of several the last is asked, which
+ * has begun last. What was seen before is not asked again: the answer no is a guess, yes is not.
+ */
+function leadsOut(from: AnyTask, start: AnyTask, depth: i32): bool {
+  let task = from;
+  while (task.mark != search) {
+    task.mark = search;
+    task.stuck = true;
+    if (isFree(task, start)) {
+      task.stuck = from.stuck = false;
+      return true;
+    }
+    const several = blockersOf(task);
+    if (several > 1) {
+      if (depth == DEEPEST || !oneOfLeadsOut(task, several, start, depth)) return false;
+      task.stuck = from.stuck = false;
+      return true;
+    }
+    const next = blockerOf(task, 0);
+    // What it waited for is over, and it is about to be told.
+    if (!next) return true;
+    task = next;
+  }
+  if (!task.stuck) from.stuck = false;
+  return !task.stuck;
+}
+
+function oneOfLeadsOut(task: AnyTask, several: i32, start: AnyTask, depth: i32): bool {
+  const wait = task.waiter;
+  const all = wait ? wait.needsAll() : true;
+  for (let b = several - 1; b >= 0; b--) {
+    const next = blockerOf(task, b);
+    if (!next) continue;
+    const out = leadsOut(next, start, depth + 1);
+    if (!all || !out) return out;
+  }
+  return true;
 }
 
 /** May the task go on by itself, or whoever it waits for be anybody? */
 function isFree(task: AnyTask, start: AnyTask): bool {
+  if (task.done) return true;
   const wait = task.waiter;
   if (wait && wait.blockers() == 0) return true;
   if (task != start && ((wait && (wait.granted || wait.timed)) || host.cancelled(task.fiber))) return true;
@@ -69,7 +101,8 @@ function isStuckInGraph(start: AnyTask): bool {
   let changed: bool;
   do {
     changed = false;
-    for (let i = 0; i < nodes.length; i++) {
+    // From the far end: who lets others go on was mostly found after them.
+    for (let i = nodes.length - 1; i >= 0; i--) {
       if (nodes[i].stuck && canGoOn(nodes[i])) {
         nodes[i].stuck = false;
         changed = true;
@@ -82,11 +115,15 @@ function isStuckInGraph(start: AnyTask): bool {
 function canGoOn(task: AnyTask): bool {
   const wait = task.waiter;
   const all = wait ? wait.needsAll() : true;
+  let none = true;
   for (let b = 0; b < blockersOf(task); b++) {
     const next = blockerOf(task, b);
-    if (next && next.stuck == all) return !all;
+    if (!next) continue;
+    if (next.stuck == all) return !all;
+    none = false;
   }
-  return all;
+  // What it waited for is over, and it is about to be told.
+  return all || none;
 }
 
 function blockersOf(task: AnyTask): i32 {

@@ -1,5 +1,5 @@
 /** What the host calls. To be compiled in as an entry file, so that these are exports of the module. */
-import { runTask, taskEnded, taskNotParked, taskWaitsFor } from './task';
+import { runTask, taskAwaited, taskEnded, taskNotParked, taskWaitsFor } from './task';
 
 export function __fibers_task_run(): void {
   runTask();
@@ -15,4 +15,8 @@ export function __fibers_task_not_parked(fiber: i32): void {
 
 export function __fibers_task_waits_for(fiber: i32): usize {
   return taskWaitsFor(fiber);
+}
+
+export function __fibers_task_awaited(fiber: i32): bool {
+  return taskAwaited(fiber);
 }

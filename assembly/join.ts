@@ -8,12 +8,12 @@ import { Waiter } from './waiter';
 export class Watch {
   next: Watch | null = null;
   previous: Watch | null = null;
+  /** The waiter knows that the task has ended. */
+  told: bool = false;
 
   constructor(
     readonly task: AnyTask,
     readonly waiter: JoinWaiter,
-    /** Another one of the same waiter. */
-    readonly other: Watch | null,
   ) {
     const last = task.lastWatch;
     this.previous = last;
@@ -41,8 +41,8 @@ export class Watch {
  * @internal
  */
 export class JoinWaiter extends Waiter {
-  private watches: Watch | null = null;
-  private count: i32 = 0;
+  /** In the order in which they were added. */
+  private watches: Watch[] = [];
   /** The task whose end ended the wait. */
   winner: AnyTask | null = null;
   /** The sentence to fail with. */
@@ -58,22 +58,31 @@ export class JoinWaiter extends Waiter {
   }
 
   watch(task: AnyTask): this {
-    this.watches = new Watch(task, this, this.watches);
-    this.count++;
+    this.watches.push(new Watch(task, this));
     return this;
   }
 
   /** One of them has ended. */
-  ended(task: AnyTask): void {
+  ended(watch: Watch): void {
+    const task = watch.task;
+    watch.told = true;
     if (this.granted) return;
     if (--this.needed == 0 || (this.eager && task.state != TaskState.DONE)) {
       this.winner = task;
       this.grant();
-    } else if (this.eager && !this.timed && this.needed == 1 && isStuck(this)) {
-      // While there were two, the failure of one could have ended the wait.
-      this.deadlock = explainDeadlock(this);
-      this.grant();
     }
+  }
+
+  /** Could the failure of the one that has ended have been the only end of this wait? */
+  get unsure(): bool {
+    return this.eager && !this.granted && !this.timed;
+  }
+
+  /** When all who waited for it have been told. */
+  failIfStuck(): void {
+    if (!this.unsure || !isStuck(this)) return;
+    this.deadlock = explainDeadlock(this);
+    this.grant();
   }
 
   park(ms: f64): bool {
@@ -89,19 +98,16 @@ export class JoinWaiter extends Waiter {
   }
 
   private unwatch(): void {
-    let watch = this.watches;
-    while (watch) {
-      watch.remove();
-      watch = watch.other;
-    }
+    const watches = this.watches;
+    for (let i = 0; i < watches.length; i++) watches[i].remove();
   }
 
   describe(): string {
     let text = '';
     let named = 0;
     let more = 0;
-    for (let i = 0; i < this.count; i++) {
-      const task = this.at(i).task;
+    for (let i = 0; i < this.watches.length; i++) {
+      const task = this.watches[i].task;
       if (task.done) continue;
       if (++named <= 3) text += (named > 1 ? (this.all ? ' and ' : ' or ') : '') + task.toString();
       else more++;
@@ -110,12 +116,15 @@ export class JoinWaiter extends Waiter {
   }
 
   blockers(): i32 {
-    return this.count;
+    // The search begins with the last one: it should be one that is still waited for.
+    const watches = this.watches;
+    while (watches.length > 1 && watches[watches.length - 1].told) watches.pop();
+    return watches.length;
   }
 
   blocker(index: i32): AnyTask | null {
-    const task = this.at(index).task;
-    return task.done ? null : task;
+    const watch = this.watches[index];
+    return watch.told ? null : watch.task;
   }
 
   needsAll(): bool {
@@ -123,13 +132,6 @@ export class JoinWaiter extends Waiter {
   }
 
   onlyTarget(): i32 {
-    return this.count == 1 ? this.at(0).task.fiber : 0;
-  }
-
-  /** In the order in which they were added. */
-  private at(index: i32): Watch {
-    let watch = <Watch>this.watches;
-    for (let i = this.count - 1; i > index; i--) watch = <Watch>watch.other;
-    return watch;
+    return this.watches.length == 1 ? this.watches[0].task.fiber : 0;
   }
 }

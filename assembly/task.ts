@@ -173,9 +173,20 @@ export class AnyTask extends Storage {
     for (let lock = this.locks; lock; lock = this.locks) lock.handOver();
     this.context = null;
     this.state = this.outcomeState;
+    let firstUnsure: Watch | null = null;
+    let lastUnsure: Watch | null = null;
     for (let watch = this.firstWatch; watch; watch = this.firstWatch) {
       watch.remove();
-      watch.waiter.ended(this);
+      watch.waiter.ended(watch);
+      if (!watch.waiter.unsure) continue;
+      if (lastUnsure) lastUnsure.next = watch;
+      else firstUnsure = watch;
+      lastUnsure = watch;
+    }
+    // Only now it is known who goes on.
+    while (firstUnsure) {
+      firstUnsure.waiter.failIfStuck();
+      firstUnsure = firstUnsure.next;
     }
   }
 }
@@ -306,7 +317,8 @@ export function cancelled(): bool {
 /**
  * Runs a function when the current task ends, however it ends: it returns, traps, throws or is cancelled. What was deferred
  * last runs first. It may wait; after a failure or a cancellation it runs in a fiber of its own, as the same task: its
- * locks are still held, and task-local variables have their values. Those who wait for the task wait for it as well.
+ * locks are still held, and task-local variables have their values. Those who wait for the task wait for it as well, but
+ * not the embedder: its own call has ended for it before what the call has deferred begins.
  *
  * It does not run when the guest is disposed of or poisoned.
  *
@@ -421,5 +433,12 @@ export function taskNotParked(fiber: i32): void {
 export function taskWaitsFor(fiber: i32): usize {
   const task = taskOf(fiber);
   const waiter = task ? task.waiter : null;
-  return changetype<usize>(waiter ? waiter.describe() : 'nothing');
+  // What parks without a waiter is `sleep`.
+  return changetype<usize>(waiter ? waiter.describe() : 'the end of its sleep');
+}
+
+/** Do others wait for the task of this fiber? */
+export function taskAwaited(fiber: i32): bool {
+  const task = taskOf(fiber);
+  return task != null && task.firstWatch != null;
 }

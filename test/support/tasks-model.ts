@@ -153,8 +153,8 @@ class ModelTask {
   /** What it will say next, if it is running. */
   expected: [step: number, value: number] | null = null;
   readonly held: Set<ModelLock> = new Set();
-  /** Told when it has ended. */
-  readonly watchers: Set<() => void> = new Set();
+  /** Told when it has ended; what they answer is done when all have been told. */
+  readonly watchers: Set<() => (() => void) | void> = new Set();
   readonly index: number;
 
   constructor(index: number) {
@@ -297,8 +297,9 @@ export class Model {
     for (const lock of task.held) this.#handOver(lock);
     task.status = 'ended';
     task.state = task.outcome;
-    for (const tell of task.watchers) tell();
+    const checks = [...task.watchers].map((tell) => tell());
     task.watchers.clear();
+    for (const check of checks) check?.();
   }
 
   /** The next deferred function, or the end. */
@@ -343,7 +344,7 @@ export class Model {
         else {
           const needs = wait.needs().filter(({ status }) => status !== 'ended');
           const go = (other: ModelTask): boolean => free.has(other);
-          if (wait.all ? needs.every(go) : needs.some(go)) free.add(each);
+          if (wait.all || needs.length === 0 ? needs.every(go) : needs.some(go)) free.add(each);
         }
       }
     } while (free.size > size);
@@ -590,10 +591,13 @@ export class Model {
         if (over()) {
           wait.result = kind === Kind.FIRST ? other.index : 0;
           wait.deadlocked = kind === Kind.ALL && failed();
-        } else if (kind === Kind.ALL && !this.#canGoOn(task)) {
+          return;
+        }
+        return () => {
+          if (kind !== Kind.ALL || wait.result !== null || this.#canGoOn(task)) return;
           wait.result = 0;
           wait.deadlocked = true;
-        }
+        };
       });
     }
     return null;

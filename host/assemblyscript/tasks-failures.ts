@@ -10,6 +10,13 @@ interface Failed {
   readonly error: unknown;
   /** The guest can ask for it. */
   reachable: boolean;
+  /** What the guest was told of it: an error may describe itself differently each time. */
+  description: Description | null;
+}
+
+interface Description {
+  readonly code: string;
+  readonly message: string;
 }
 
 /**
@@ -37,17 +44,21 @@ export function guestError(code: string, message: string): Error {
 /** For `Failure.code`. */
 export function codeOf(error: unknown): string {
   if (typeof error !== 'object' || error === null) return 'Error';
-  const { code, name } = error as { readonly code?: unknown; readonly name?: unknown };
-  if (typeof code === 'string' && code !== '') return code;
-  if (error instanceof WebAssembly.RuntimeError) return 'TRAP';
-  return typeof name === 'string' && name !== '' ? name : 'Error';
+  try {
+    const { code, name } = error as { readonly code?: unknown; readonly name?: unknown };
+    if (typeof code === 'string' && code !== '') return code;
+    if (error instanceof WebAssembly.RuntimeError) return 'TRAP';
+    return typeof name === 'string' && name !== '' ? name : 'Error';
+  } catch {
+    // It cannot be looked at: a proxy, a getter that throws.
+    return 'Error';
+  }
 }
 
 /** For `Failure.message`. */
 export function messageOf(error: unknown): string {
-  if (error instanceof Error) return error.message;
   try {
-    return String(error);
+    return String(error instanceof Error ? error.message : error);
   } catch {
     return 'an error without a description';
   }
@@ -64,16 +75,21 @@ export class TaskFailures {
 
   /** @param matters will be reported if nobody asks for it */
   add(fiber: Fiber, error: unknown, matters: boolean): void {
-    this.#failed.set(fiber.id, { fiber, error, reachable: true });
+    this.#failed.set(fiber.id, { fiber, error, reachable: true, description: null });
     if (matters) this.#unseen.add(fiber.id);
   }
 
   /** The error of a fiber; whoever asks has seen it. */
   see(id: number): unknown {
     this.#unseen.delete(id);
-    const failed = this.#failed.get(id);
-    if (failed !== undefined) return failed.error;
-    return new FiberError('INTERNAL', `The guest asked for the error of fiber ${id}, which has none.`);
+    return (this.#failed.get(id) ?? unknownFailure(id)).error;
+  }
+
+  /** What the guest is told of it, the same each time; whoever asks has seen it. */
+  describe(id: number): Description {
+    this.#unseen.delete(id);
+    const failed = this.#failed.get(id) ?? unknownFailure(id);
+    return (failed.description ??= { code: codeOf(failed.error), message: messageOf(failed.error) });
   }
 
   /** The guest cannot ask for it any more. */
@@ -111,6 +127,13 @@ export class TaskFailures {
     // The collector of the guest may be running.
     queueMicrotask(() => void this.#onTaskError(failed.error, failed.fiber));
   }
+}
+
+function unknownFailure(id: number): Pick<Failed, 'error' | 'description'> {
+  return {
+    error: new FiberError('INTERNAL', `The guest asked for the error of fiber ${id}, which has none.`),
+    description: null,
+  };
 }
 
 async function rejectUnhandled(error: unknown): Promise<never> {

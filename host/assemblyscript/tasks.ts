@@ -20,7 +20,7 @@ import type { BindingHost } from '../runtime/binding.ts';
 import { canSuspend, currentFiber } from '../runtime/current.ts';
 import { RunnableFiber } from '../runtime/fiber.ts';
 import { markWait } from '../runtime/promises.ts';
-import { codeOf, guestError, messageOf, TaskFailures } from './tasks-failures.ts';
+import { guestError, TaskFailures } from './tasks-failures.ts';
 import { Parking } from './tasks-parking.ts';
 
 export const TASKS_MODULE = 'wasm-fibers:tasks';
@@ -65,12 +65,17 @@ export class TaskHost {
   readonly #failures: TaskFailures;
   /** The fiber of whose end the guest is being told. */
   #ending: Fiber | null = null;
+  /** The trap that the embedder has been told of by the end of one of its calls, as the cause of the guest's poison. */
+  #toldTrap: unknown = undefined;
+  /** What fibers are failed with because nobody is left to wake them, if others wait for them and fail with it too. */
+  readonly #passedOn = new WeakSet<object>();
   #view: Uint16Array = new Uint16Array(0);
   #host: BindingHost | null = null;
   #run: GuestFunction = absent;
   #ended: GuestFunction = absent;
   #notParked: GuestFunction = absent;
   #waitsFor: GuestFunction = absent;
+  #awaited: GuestFunction = absent;
 
   constructor({ whenIdle = 'wait', onTaskError }: TaskOptions = {}) {
     check('whenIdle', whenIdle, whenIdle === 'wait' || whenIdle === 'deadlock', "'wait' or 'deadlock'");
@@ -110,14 +115,17 @@ export class TaskHost {
     this.#ended = find('__fibers_task_ended');
     this.#notParked = find('__fibers_task_not_parked');
     this.#waitsFor = find('__fibers_task_waits_for');
+    this.#awaited = find('__fibers_task_awaited');
   }
 
   /** A fiber of the guest has ended, whosever it is (`Binding.ended`). */
   ended(fiber: Fiber, failed: boolean, value: unknown): void {
     const { id } = fiber;
     const task = this.#tasks.get(id);
+    // Not only of tasks: a call of the embedder may sleep without asking who it is.
+    this.#parking.leave(id);
+    if (failed && task?.adopted !== false && isPoison(value)) this.#toldTrap = value.cause;
     if (task !== undefined) {
-      this.#parking.leave(id);
       this.#tasks.delete(id);
       const cancellation = cancellationOf(fiber);
       const outer = this.#ending;
@@ -142,18 +150,28 @@ export class TaskHost {
   /** Tells the guest that a task did not end by itself. */
   #tell({ fiber, adopted }: KnownTask, state: number, error: unknown): void {
     // Before, since the guest may ask for it at once. The embedder sees the failures of its own calls.
-    this.#failures.add(fiber, error, !adopted && state === State.FAILED && !isCancellation(error));
-    const flags = Number(this.#call(this.#ended, [fiber.id, state]) ?? 0);
+    this.#failures.add(fiber, error, !adopted && state === State.FAILED && this.#matters(error));
+    const answer = this.#call(this.#ended, [fiber.id, state]);
+    // It did not fail, its guest did.
+    if (answer === undefined && isPoison(error)) this.#failures.see(fiber.id);
+    const flags = Number(answer ?? 0);
     if (flags & Flag.SEEN) this.#failures.see(fiber.id);
     if (!(flags & Flag.KEPT)) this.#failures.forgetUnlessUnseen(fiber.id);
+  }
+
+  /** Is the failure news, if nobody asks for it? */
+  #matters(error: unknown): boolean {
+    if (!(error instanceof FiberError)) return error !== this.#toldTrap || error === undefined;
+    // A task that waits for a cancelled one fails with the same error.
+    return error.code !== 'CANCELLED' && !this.#passedOn.has(error);
   }
 
   #spawn(name: string): number {
     return this.#start(name === '' ? 'task' : name);
   }
 
-  #start(name: string): number {
-    const fiber = this.#guest.spawn(this.#run, name, []);
+  #start(name: string, parent?: Fiber): number {
+    const fiber = this.#guest.spawn(this.#run, name, [], parent);
     this.#tasks.set(fiber.id, { fiber, adopted: false });
     // Whether its failure was seen is for `#failures` to say.
     fiber.result.catch(nothing);
@@ -161,9 +179,11 @@ export class TaskHost {
   }
 
   #spawnCleanup(): number {
-    const name = this.#ending?.name ?? '';
+    const ending = this.#ending;
+    const name = ending?.name ?? '';
     try {
-      return this.#start(name.startsWith(CLEANUP) ? name : CLEANUP + name);
+      // Part of the same turn, if there are turns: who comes next may want the locks that it still holds.
+      return this.#start(name.startsWith(CLEANUP) ? name : CLEANUP + name, ending ?? undefined);
     } catch (error) {
       if (error instanceof FiberError) return 0;
       throw error;
@@ -208,12 +228,13 @@ export class TaskHost {
     const text =
       part === Part.NAME
         ? (this.#tasks.get(id)?.fiber.name ?? '')
-        : part === Part.CODE
-          ? codeOf(this.#failures.see(id))
-          : messageOf(this.#failures.see(id));
+        : this.#failures.describe(id)[part === Part.CODE ? 'code' : 'message'];
     if (address !== 0) {
       const units = this.#units;
-      for (let i = 0; i < text.length; i++) units[(address >>> 1) + i] = text.charCodeAt(i);
+      const start = address >>> 1;
+      // It is as long as it was when the guest asked how long; and never is more written than there is room for.
+      const length = Math.min(text.length, this.#lengthAt(units, address));
+      for (let i = 0; i < length; i++) units[start + i] = text.charCodeAt(i);
     }
     return text.length;
   }
@@ -225,7 +246,13 @@ export class TaskHost {
     if (waiting.length === 0 || waiting.length !== fibers.length) return;
     const lines = fibers.map((fiber) => `#${fiber.id} (${fiber.name}) waits for ${this.waitingFor(fiber)}`);
     const message = `All tasks wait, and nobody is left to wake them: ${lines.join('; ')}.`;
-    for (const id of waiting) this.#parking.fail(id, new FiberError('DEADLOCK', message));
+    // All are asked before the first one fails and waits for nobody any more.
+    const errors = waiting.map((id) => {
+      const error = new FiberError('DEADLOCK', message);
+      if (this.#call(this.#awaited, [id]) === 1) this.#passedOn.add(error);
+      return error;
+    });
+    waiting.forEach((id, index) => this.#parking.fail(id, errors[index]));
   }
 
   /** Calls into the guest; undefined if it cannot run any more. */
@@ -241,16 +268,22 @@ export class TaskHost {
     }
   }
 
-  /** The string at an address: its bytes' number lies before it. */
+  /** The string at an address. */
   #read(address: number): string {
-    const start = address >>> 0;
-    if (start === 0) return '';
+    if (address === 0) return '';
     const units = this.#units;
-    const bytes = (units[(start - 4) >>> 1] as number) | ((units[(start - 2) >>> 1] as number) << 16);
-    const end = Math.min((start + bytes) / 2, units.length);
+    const start = address >>> 1;
+    const end = start + this.#lengthAt(units, address);
     let text = '';
-    for (let i = start >>> 1; i < end; i++) text += String.fromCharCode(units[i] as number);
+    for (let i = start; i < end; i++) text += String.fromCharCode(units[i] as number);
     return text;
+  }
+
+  /** UTF-16 code units of the string at an address: the number of its bytes lies before it. */
+  #lengthAt(units: Uint16Array, address: number): number {
+    const start = address >>> 1;
+    const bytes = ((units[start - 2] as number) | ((units[start - 1] as number) << 16)) >>> 0;
+    return Math.min(bytes >>> 1, units.length - start);
   }
 
   /** The guest's memory as it is now. */
@@ -282,9 +315,9 @@ function cancellationOf(fiber: Fiber | null): FiberError | null {
   return fiber instanceof RunnableFiber ? fiber.cancellation : null;
 }
 
-/** A task that waits for a cancelled one fails with the same error. */
-function isCancellation(error: unknown): boolean {
-  return error instanceof FiberError && error.code === 'CANCELLED';
+/** What a guest that is poisoned ends its fibers with, this guest or another one. */
+function isPoison(error: unknown): error is FiberError {
+  return error instanceof FiberError && error.code === 'GUEST_POISONED';
 }
 
 function check(name: string, value: unknown, fits: boolean, expected: string): void {

@@ -144,7 +144,7 @@ export async function openTasks(
 }
 
 /** Waits, turn by turn, until so many fibers live: how many turns that takes is the scheduler's fairness to decide. */
-export async function untilFibers(guest: Guest<Tasks>, count: number): Promise<void> {
+export async function untilFibers(guest: Pick<Guest, 'fibers'>, count: number): Promise<void> {
   while (guest.fibers.length !== count) await turn();
 }
 

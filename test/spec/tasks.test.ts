@@ -595,3 +595,18 @@ test('a guest that is disposed of ends its tasks, and reports none of them', asy
   await turn();
   expect(reported).toEqual([]);
 });
+
+test('onReject is not asked about the waits of the library', async () => {
+  const gate = new Gate();
+  const asked: unknown[] = [];
+  const { guest } = await openTasks('O3', gate.wait, { onReject: (error) => asked.push(error) });
+  const holder = guest.exports.holdLock();
+  const waiting = guest.spawn('holdLock');
+  await turn();
+  waiting.cancel();
+  expect(await code(waiting.result)).toBe('CANCELLED');
+  expect(gate.calls.length).toBe(1);
+  gate.take(1).resolve(1);
+  await holder;
+  expect(asked).toEqual([]);
+});

@@ -137,7 +137,7 @@ export function hoard(bytes: i32): void {
 
 export function letGo(): void {
   kept = [];
-  __collect();
+  if (ASC_RUNTIME == 2) __collect();
 }
 
 /** `n` frames with a string each, and a wait in the innermost; how many strings were lost. */

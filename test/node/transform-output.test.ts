@@ -229,10 +229,11 @@ test('the module that is written is what app.js loads', async () => {
   expect(WebAssembly.validate(new Uint8Array(bytesOf(result, 'app.wasm')))).toBe(true);
   expect(textOf(result, 'app.js'))
     .toBe(`// Made by wasm-fibers/transform together with app.wasm and its .d.ts: change the source, not this.
-import { instantiate as bind } from 'wasm-fibers/assemblyscript';
+import { instantiate as instantiateModule } from 'wasm-fibers/assemblyscript';
 
 export function instantiate(imports = {}, options = {}) {
-  return bind(options.source ?? new URL('./app.wasm', import.meta.url), imports, options);
+  const source = options.source ?? new URL('./app.wasm', import.meta.url);
+  return instantiateModule(source, imports, options);
 }
 `);
 });

@@ -8,7 +8,8 @@ import { type Conversions, entryConversion, globalConversion, siteConversion } f
 import { GuestMemory } from './memory.ts';
 import { readTypes } from './parse.ts';
 import { References } from './references.ts';
-import { TaskHost, type TaskOptions, TASKS_MODULE } from './tasks.ts';
+import { TASKS_MODULE } from './provided.ts';
+import { TaskHost, type TaskOptions } from './tasks.ts';
 import type { FunctionType, GlobalType, ImportType } from './types.ts';
 
 export class AssemblyScriptBinding implements Binding {

@@ -4,6 +4,7 @@
  */
 import { aborted } from './abort.ts';
 import type { GuestMemory } from './memory.ts';
+import { PLATFORM } from './provided.ts';
 import { readString } from './text.ts';
 
 /**
@@ -18,9 +19,6 @@ const STRING = 2;
 function isString(memory: GuestMemory, address: number): boolean {
   return address >= 8 && address % 4 === 0 && memory.holds(address, 0) && memory.u32[(address - 8) >>> 2] === STRING;
 }
-
-/** Objects of the platform whose members a guest may import as `env.NAME.MEMBER`. */
-const PLATFORM = ['console', 'Date', 'Math', 'performance'] as const;
 
 /** @returns undefined if the embedder has to give it */
 export function defaultImport(memory: GuestMemory, module: string, name: string): unknown {

@@ -61,23 +61,8 @@ async function runStart(guest: Guest, start: string | null): Promise<void> {
   }
 }
 
-export { FiberError, type FiberErrorCode } from '../errors.ts';
-export { reentrant } from '../backends/trampolines.ts';
-export type {
-  Fiber,
-  FiberEvent,
-  FiberExports,
-  FiberInfo,
-  FiberState,
-  Guest,
-  GuestOptions,
-  Imports,
-  ImportValue,
-  Source,
-  SpawnOptions,
-  SyncExports,
-} from '../runtime/api.ts';
-export { canSuspend, currentFiber } from '../runtime/current.ts';
+// But for `instantiate`, which is the one above: what a module exports itself wins over what it passes on.
+export * from '../index.ts';
 export { AssemblyScriptError } from './abort.ts';
 export { Reference } from './references.ts';
 export { TaskError } from './tasks-failures.ts';

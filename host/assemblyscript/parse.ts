@@ -5,20 +5,16 @@
  * guest that tells it.
  */
 import { FiberError } from '../errors.ts';
+import { parseObject } from '../runtime/metadata.ts';
 import { partsOf } from './codecs.ts';
 import { sizes } from './arrays.ts';
 import { NUMBERS, TYPED_ARRAYS, TYPES_SECTION, TYPES_VERSION, type TypeSection, type ValueType } from './types.ts';
 
-/** A longer section is refused unread. */
-const MAX_SECTION_BYTES = 1 << 24;
 /** No object of AssemblyScript's is larger. */
 const MAX_OBJECT_BYTES = 0x3fff_ffff;
 
 const RUNTIMES = ['incremental', 'minimal', 'stub'];
 const OBJECTS = ['string', 'buffer', 'typedarray', 'array', 'staticarray', 'record', 'reference', 'result'];
-
-/** With `--exportStart`, the name of the export that runs the top-level code. */
-export type ModuleTypes = TypeSection & { readonly start?: string };
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -26,7 +22,7 @@ type Json = Readonly<Record<string, unknown>>;
  * @throws FiberError `NOT_TYPED` if the module has no such section, `BAD_METADATA` if it is malformed, of another version,
  * or does not fit the module
  */
-export function readTypes(module: WebAssembly.Module): ModuleTypes {
+export function readTypes(module: WebAssembly.Module): TypeSection {
   const sections = WebAssembly.Module.customSections(module, TYPES_SECTION);
   const [section] = sections;
   if (section === undefined) {
@@ -53,15 +49,8 @@ export function readTypes(module: WebAssembly.Module): ModuleTypes {
 }
 
 /** The same for the bytes of the section. */
-export function parseTypes(bytes: Uint8Array): ModuleTypes {
-  let value: unknown;
-  try {
-    if (bytes.length > MAX_SECTION_BYTES) throw new Error('too long');
-    value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
-  } catch (cause) {
-    throw bad('it is not UTF-8 JSON', cause);
-  }
-  if (!isObject(value)) throw bad('it is not an object');
+export function parseTypes(bytes: Uint8Array): TypeSection {
+  const value = parseObject(bytes, bad);
   const { version } = value;
   if (version !== TYPES_VERSION) {
     const later = typeof version === 'number' && version > TYPES_VERSION;
@@ -78,7 +67,7 @@ export function parseTypes(bytes: Uint8Array): ModuleTypes {
   checkFunctions(value, types as readonly ValueType[]);
   checkGlobals(value, types as readonly ValueType[]);
   // Every field was checked above; the compiler cannot follow that.
-  return value as unknown as ModuleTypes;
+  return value as unknown as TypeSection;
 }
 
 function bad(reason: string, cause?: unknown): FiberError {

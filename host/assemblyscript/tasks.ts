@@ -20,10 +20,9 @@ import type { BindingHost } from '../runtime/binding.ts';
 import { canSuspend, currentFiber } from '../runtime/current.ts';
 import { RunnableFiber } from '../runtime/fiber.ts';
 import { markWait } from '../runtime/promises.ts';
+import { TASKS_MODULE } from './provided.ts';
 import { guestError, TaskFailures } from './tasks-failures.ts';
 import { Parking } from './tasks-parking.ts';
-
-export const TASKS_MODULE = 'wasm-fibers:tasks';
 
 /** Options of `instantiate` for guests that use `wasm-fibers/assembly`. */
 export interface TaskOptions {

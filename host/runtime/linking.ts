@@ -7,7 +7,7 @@ import type { Backend, HostFunction, Site } from '../backends/backend.ts';
 import { generatorOf, isRepeatable } from '../backends/trampolines.ts';
 import type { Imports } from './api.ts';
 import type { Binding } from './binding.ts';
-import { type ImportSignature, type Metadata, SECTION } from './metadata.ts';
+import { type ImportSignature, isOfLibrary, type Metadata, SECTION } from './metadata.ts';
 
 /** @throws FiberError `MISSING_IMPORTS` that names every one */
 export function linkImports(
@@ -50,7 +50,7 @@ export function linkImports(
       conversion === null ? fn : conversion.wrap(fn),
     );
   }
-  if (missing.some((each) => each.startsWith(`${SECTION}:`))) {
+  if (missing.some(isOfLibrary)) {
     throw new FiberError(
       'MISSING_IMPORTS',
       'The module was made by wasm-fibers/transform: instantiate it by the code that was written beside it, or by instantiate of wasm-fibers/assemblyscript.',

@@ -9,6 +9,11 @@ import { FiberError } from '../errors.ts';
 export const SECTION = 'wasm-fibers';
 export const FORMAT_VERSION = 1;
 
+/** Is this import (`module.name`) one that the guest library of a language has, whose waits are none of the embedder's? */
+export function isOfLibrary(path: string): boolean {
+  return path.startsWith(`${SECTION}:`);
+}
+
 /** A longer section is refused unread: 16 MiB hold a hundred thousand imports. */
 const MAX_SECTION_BYTES = 1 << 24;
 
@@ -62,14 +67,7 @@ export function readMetadata(module: WebAssembly.Module): Metadata | null {
 
 /** The same for the bytes of the section. */
 export function parseMetadata(bytes: Uint8Array): Metadata {
-  let value: unknown;
-  try {
-    if (bytes.length > MAX_SECTION_BYTES) throw new Error('too long');
-    value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
-  } catch (cause) {
-    throw bad('it is not UTF-8 JSON', cause);
-  }
-  if (!isRecord(value)) throw bad('it is not an object');
+  const value = parseObject(bytes, bad);
   if (value['version'] !== FORMAT_VERSION) {
     throw bad(`its format version is ${String(value['version'])}, this package reads ${FORMAT_VERSION}`);
   }
@@ -87,6 +85,22 @@ export function parseMetadata(bytes: Uint8Array): Metadata {
   if (!valid) throw bad('a field is missing or of the wrong type');
   // Every field was checked above; the compiler cannot follow a conjunction of guards over an index signature.
   return value as unknown as Metadata;
+}
+
+/** The JSON object that a section is; `bad` makes the error that says why it is none. */
+export function parseObject(
+  bytes: Uint8Array,
+  bad: (reason: string, cause?: unknown) => FiberError,
+): Record<string, unknown> {
+  let value: unknown;
+  try {
+    if (bytes.length > MAX_SECTION_BYTES) throw new Error('too long');
+    value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+  } catch (cause) {
+    throw bad('it is not UTF-8 JSON', cause);
+  }
+  if (!isRecord(value)) throw bad('it is not an object');
+  return value;
 }
 
 function bad(reason: string, cause?: unknown): FiberError {

@@ -21,7 +21,7 @@ import { afterTurn, mustYield } from './fairness.ts';
 import { FiberList } from './fiber-list.ts';
 import { type Entry, type FiberOwner, RunnableFiber, type Waiter } from './fiber.ts';
 import { Handover } from './handover.ts';
-import { SECTION } from './metadata.ts';
+import { isOfLibrary } from './metadata.ts';
 import type { CheckedOptions } from './options.ts';
 import { fiberOf, findCycle, markResult } from './promises.ts';
 import { subscribe, unsubscribe } from './signals.ts';
@@ -298,15 +298,14 @@ export class Scheduler implements FiberOwner, BackendHooks {
   arrived(task: Task): unknown {
     const fiber = task as RunnableFiber;
     const { failed, value } = fiber;
-    const conversion = fiber.site?.conversion ?? null;
-    // The waits of a guest's own library are none of the embedder's.
-    const internal = fiber.site?.name.startsWith(`${SECTION}:`) === true;
+    const { site } = fiber;
+    const conversion = site?.conversion ?? null;
     fiber.site = fiber.waitsFor = fiber.stack = null;
     fiber.value = undefined;
     if (!failed) return conversion === null ? value : conversion.lower(value);
-    const ends = value === fiber.cancellation;
-    if (!ends && conversion !== null && conversion.fail !== null) return conversion.fail(value);
-    const replacement = internal ? undefined : this.#options.onReject?.(value, this.publicGuest);
+    if (value !== fiber.cancellation && conversion !== null && conversion.fail !== null) return conversion.fail(value);
+    const { onReject } = this.#options;
+    const replacement = site !== null && isOfLibrary(site.name) ? undefined : onReject?.(value, this.publicGuest);
     const thrown = replacement === undefined ? value : replacement;
     fiber.delivered = { thrown, error: value };
     if (

@@ -18,7 +18,8 @@ import type {
   Type,
 } from './asc.ts';
 import { eclipsedImports, importedFunctions } from './imports.ts';
-import { LIBRARY, TASKS_MODULE } from './library.ts';
+import { TASKS_MODULE } from '../provided.ts';
+import { LIBRARY } from './library.ts';
 import type { Reporter } from './report.ts';
 import { showSignature, showType, TypeTable, Undescribable } from './type-table.ts';
 
@@ -268,12 +269,4 @@ function capital(text: string): string {
 function isStandard(element: Element): boolean {
   const { normalizedPath } = element.declaration.range.source;
   return normalizedPath.startsWith('~lib/') && !normalizedPath.startsWith(LIBRARY);
-}
-
-/** What `wasm-fibers/assemblyscript` gives a module in `env` if the embedder does not. */
-const PROVIDED = /^(?:abort|trace|seed|(?:console|Date|Math|performance)\..+)$/;
-
-/** Need the embedder not give this import? */
-export function isProvided(module: string, name: string): boolean {
-  return module === 'env' && PROVIDED.test(name);
 }

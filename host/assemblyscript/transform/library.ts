@@ -12,8 +12,6 @@ import { Refusal } from './refusal.ts';
 
 /** How the paths of our files begin in asc. */
 export const LIBRARY = '~lib/wasm-fibers/assembly/';
-/** Imports of the guest library that only the host of its tasks uses: raw numbers, no descriptors. */
-export const TASKS_MODULE = 'wasm-fibers:tasks';
 
 const RUNTIME_FILE = `${LIBRARY}fibers.ts`;
 /** What the host of tasks calls: compiled in when there can be tasks. */

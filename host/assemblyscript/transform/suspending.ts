@@ -1,5 +1,6 @@
 /** Which imports may wait: those decorated with `@suspending`, and those that a pattern of the configuration names. */
 import { nearMatches, wildcard } from '../../instrument/lists.ts';
+import { isProvided, TASKS_MODULE } from '../provided.ts';
 import { CommonFlags, DecoratorKind, ElementKind, NodeKind } from './asc.ts';
 import type {
   ClassDeclaration,
@@ -11,9 +12,7 @@ import type {
   Node,
   Program,
 } from './asc.ts';
-import { isProvided } from './describe.ts';
 import { declaredImports, importedFunctions } from './imports.ts';
-import { TASKS_MODULE } from './library.ts';
 import type { Reporter } from './report.ts';
 import { Refusal } from './refusal.ts';
 

@@ -3,7 +3,7 @@ import type { FunctionType, TypeIndex, ValueType } from '../types.ts';
 import { TypeKind } from './asc.ts';
 import type { Declaration, FunctionElement, Program, PropertyPrototype } from './asc.ts';
 import { docComment, docLines } from './comments.ts';
-import { isProvided } from './describe.ts';
+import { isProvided } from '../provided.ts';
 import type { Description, EnumDescription } from './describe.ts';
 import { isDeclarable, NamePool, property, quoted } from './names.ts';
 import { isPlainObject, showType } from './type-table.ts';

@@ -33,6 +33,7 @@ export type FiberErrorCode =
   | 'UNSAFE_COLLECTION'
   // limits
   | 'MAX_FIBERS'
+  | 'MAX_STACKS'
   | 'STACK_OVERFLOW'
   | 'SHADOW_STACK_OVERFLOW'
   | 'DEPTH_LIMIT'

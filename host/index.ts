@@ -13,6 +13,7 @@ export type {
   Imports,
   ImportValue,
   Source,
+  SourcePair,
   SpawnOptions,
   SyncExports,
   UntypedExports,

@@ -10,6 +10,9 @@ const FRAME = /^\s*(?:at (?:async )?)?(?:(.*?) ?[(@])?.*(wasm-function\[\d+\])(:
 /** Where SpiderMonkey, while a debugger looks on, goes on with what is not on the stack any more: `promise callback*...`. */
 const BEFORE = /^\w[\w ]*\*/;
 
+/** How the functions are named that the instrumenter has put around those of the guest. */
+export const OWN = 'wasm-fibers.';
+
 /**
  * The guest's part of a stack trace, innermost first: `name`, or `wasm-function[12]` where the module has no names.
  *
@@ -24,6 +27,7 @@ export function guestFrames(stack: string | undefined, places = false): string[]
     if (match === null) continue;
     const [, prefix = '', index = '', offset = ''] = match;
     const name = prefix.replace(/^.*?\.wasm\./, '');
+    if (name.startsWith(OWN)) continue;
     const place = places ? index + offset : index;
     frames.push(!name || name.includes(':wasm') ? place : places ? `${name} (${place})` : name);
   }

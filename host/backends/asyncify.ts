@@ -37,6 +37,7 @@ import type { Backend, BackendHooks, GuestFunction, HostFunction, ShadowStack, S
 import { call } from './call.ts';
 import { currentBackend, currentTask, setCurrent } from './current.ts';
 import { UnwoundStack } from './frames.ts';
+import { behindAnother, type HostPosition, ignoreRefused, wrapHostFunction } from './host-functions.ts';
 import {
   explainInterruption,
   misplaced,
@@ -45,6 +46,7 @@ import {
   notUnwound,
   obstacle,
   ON_REJECT,
+  refuseOverflow,
   SYNC,
   tooDeep,
 } from './refusals.ts';
@@ -75,29 +77,18 @@ export interface AsyncifyControls {
   makeWindow(): Window;
 }
 
-/**
- * Where the guest is. An object of its own, since the wrappers of imports are closures, in which an engine looks private
- * names up at every use: it made the call of an import a third slower.
- */
-interface Position {
+/** Where the guest is. */
+interface Position extends HostPosition {
   state: State;
   /** The fiber whose frames are on the native stack. */
   task: Task | null;
-  /** The innermost host function on the native stack that a suspension cannot pass. */
-  host: Site | null;
-  /** The innermost one that it can. */
+  /** The innermost host function on the native stack that a suspension can pass. */
   trampoline: Site | null;
-  /** What host functions returned and nobody could wait for, until there is stack to take care of it. */
-  refused: Refused | null;
-}
-
-interface Refused {
-  readonly promise: unknown;
-  readonly next: Refused | null;
 }
 
 export class AsyncifyBackend implements Backend {
   readonly kind = 'asyncify';
+  readonly shims = 0;
   readonly #hooks: BackendHooks;
   /** Null until the guest is instantiated, and for a module that was not instrumented. */
   #controls: AsyncifyControls | null = null;
@@ -141,17 +132,16 @@ export class AsyncifyBackend implements Backend {
   }
 
   /** The hooks that instrumented code calls in the middle of switching, and when its shadow stack runs over. */
-  linkControls(): Record<'drain' | 'refill' | 'stack_overflow', HostFunction> {
+  linkControls(): Record<string, HostFunction> {
     return {
       drain: (position: number) => this.#switching(State.UNWINDING).drain(unwound(this.#at.task), position),
       refill: () => this.#switching(State.REWINDING).refill(unwound(this.#at.task)),
-      stack_overflow: (pointer: number) => {
-        throw new FiberError(
-          'SHADOW_STACK_OVERFLOW',
-          `The guest's stack in linear memory is full (at ${pointer >>> 0}). Raise the option stackSize (bytes).`,
-        );
-      },
+      stack_overflow: refuseOverflow,
     };
+  }
+
+  entry(fn: GuestFunction): GuestFunction {
+    return fn;
   }
 
   clear(): void {
@@ -202,7 +192,7 @@ export class AsyncifyBackend implements Backend {
     } finally {
       setCurrent(outerTask, outerBackend);
       this.#at.host = host;
-      if (!this.busy) this.#ignoreRefused();
+      if (!this.busy) ignoreRefused(this.#at);
       controls?.catchDepth?.set(catches);
       shadow?.restore(pointer);
       this.#setState(state);
@@ -259,57 +249,21 @@ export class AsyncifyBackend implements Backend {
       this.#at.state = State.NORMAL;
     }
     this.#at.task = null;
-    this.#ignoreRefused();
+    ignoreRefused(this.#at);
     if (interrupted === State.NORMAL) this.#hooks.ended(task, failed, value);
     else this.#hooks.ended(task, true, explainInterruption(interrupted === State.UNWINDING, task, failed, value));
     if (damage !== null) this.#hooks.broken(damage.cause);
   }
 
-  /**
-   * Any other import: `arguments` is only touched where it is needed, since making it costs more than the call. An import
-   * that may not suspend is never reached while rewinding, unless the guest has damaged its frames.
-   */
+  /** Any other import. One that may not suspend is never reached while rewinding, unless the guest has damaged its frames. */
   #linkFunction(site: Site, fn: HostFunction): HostFunction {
-    const f = fn as (...args: unknown[]) => unknown;
-    const { arity } = site;
-    const nested = behindAnother(site);
-    const at = this.#at;
-    const rewound = (): unknown => this.#rewound(site);
-    const wait = (promise: PromiseLike<unknown>): unknown => this.#wait(site, promise);
-    return function (a?: unknown, b?: unknown, c?: unknown): unknown {
-      if (at.state !== State.NORMAL) return rewound();
-      const outer = at.host;
-      at.host = outer === null ? site : nested;
-      let result: unknown;
-      let waits = false;
-      try {
-        result =
-          arity === 1
-            ? f(a)
-            : arity === 2
-              ? f(a, b)
-              : arity === 0
-                ? f()
-                : arity === 3
-                  ? f(a, b, c)
-                  : f.apply(undefined, arguments as unknown as unknown[]);
-        // Here, since a getter of `then` is the embedder's code too.
-        waits = typeof result !== 'number' && isThenable(result);
-      } catch (error) {
-        at.refused = { promise: result, next: at.refused };
-        throw error;
-      } finally {
-        at.host = outer;
-      }
-      if (!waits) return result;
-      try {
-        return wait(result as PromiseLike<unknown>);
-      } catch (error) {
-        // If the engine's stack has ended nothing can be called here, not even to take care of the promise.
-        at.refused = { promise: result, next: at.refused };
-        throw error;
-      }
-    };
+    return wrapHostFunction(
+      site,
+      fn,
+      this.#at,
+      () => this.#rewound(site),
+      (promise) => this.#wait(site, promise),
+    );
   }
 
   #linkRepeatable(site: Site, fn: HostFunction): HostFunction {
@@ -448,14 +402,6 @@ export class AsyncifyBackend implements Backend {
     return site.placeholder;
   }
 
-  /** Promises that nobody waits for are not to be reported when they reject. */
-  #ignoreRefused(): void {
-    for (let refused = this.#at.refused; refused !== null; refused = refused.next) {
-      if (isThenable(refused.promise)) ignore(refused.promise);
-    }
-    this.#at.refused = null;
-  }
-
   /** A function that was left out of the instrumentation goes on as if its import had returned. */
   #refuseUnwinding(site: Site): void {
     if (this.#at.state === State.UNWINDING) throw notUnwound(site, this.#at.task);
@@ -526,9 +472,4 @@ function unwound(task: Task | null): UnwoundStack {
   // Nobody but this backend writes it.
   if (stack) return stack as UnwoundStack;
   throw new FiberError('CORRUPT_FRAMES', 'The guest is switching without a fiber.');
-}
-
-/** An import that is called while another host function is on the stack: it cannot wait, whatever its module says. */
-function behindAnother(site: Site): Site {
-  return { ...site, suspending: false };
 }

@@ -38,6 +38,7 @@ export interface ResultConversion {
 
 /** What a backend sees of a fiber. */
 export interface Task {
+  /** Made by `Backend.entry`. */
   readonly entry: GuestFunction;
   /** Kept for the whole life of the fiber: rewinding calls the entry again with them. */
   readonly args: readonly unknown[];
@@ -77,20 +78,29 @@ export interface BackendHooks {
 /** One backend serves one guest. */
 export interface Backend {
   readonly kind: BackendKind;
+  /** Frames of the instrumenter's own that stand innermost in a trace of the guest's stack at a wait. */
+  readonly shims: number;
   /** Is a frame of this guest on the native stack, so that no fiber may start or resume now? */
   readonly busy: boolean;
   /** Could the host function that asks return a promise, and would its fiber wait? */
   canSuspend(): boolean;
   /** Wraps one function import. */
-  link(site: Site, fn: HostFunction): HostFunction;
+  link(site: Site, fn: HostFunction): WebAssembly.ImportValue;
+  /** What instrumented code imports for its switching, by name. `names`: what this module asks for. */
+  linkControls(names: readonly string[]): Record<string, WebAssembly.ImportValue>;
+  /** What a fiber calls to run this function of the guest. */
+  entry(fn: GuestFunction): GuestFunction;
   /** Sees to it that nothing of a suspended task is left on the guest's stacks: the next call is to find them empty. */
   clear(): void;
   /** Runs a task from an empty guest stack until it ends or suspends. */
   start(task: Task): void;
   /** Continues a suspended task, with `failed` and `value` set, from an empty guest stack. */
   resume(task: Task): void;
-  /** Forgets the stack of a suspended task that will never continue. */
-  abandon(task: Task): void;
+  /**
+   * The guest is broken: forgets a suspended task, which the runtime has ended. A backend that cannot drop a stack lets it
+   * end by throwing this error at its wait, and at every call of a host function.
+   */
+  abandon(task: Task, error: unknown): void;
   /** Calls into the guest without a fiber, at any time at which host code runs. */
   callSync(fn: GuestFunction, args: readonly unknown[]): unknown;
   /** Bytes of the native stack that a suspended task holds outside of it. */

@@ -1,4 +1,4 @@
-/** Why a wait cannot be, and what it means when switching was interrupted: the sentences of the Asyncify backend. */
+/** Why a wait cannot be, and what it means when switching was interrupted: the sentences of the backends. */
 import { FiberError } from '../errors.ts';
 import { guestFrames, isStackOverflow, RECURSE_LESS } from '../trace.ts';
 import type { Site, Task } from './backend.ts';
@@ -15,6 +15,14 @@ export const SYNC: Site = {
 
 /** The same for `onReject`. */
 export const ON_REJECT: Site = { ...SYNC, name: 'onReject' };
+
+/** What the guest calls when a store to its shadow stack pointer leaves the region of its fiber. */
+export function refuseOverflow(pointer: number): never {
+  throw new FiberError(
+    'SHADOW_STACK_OVERFLOW',
+    `The guest's stack in linear memory is full (at ${pointer >>> 0}). Raise the option stackSize (bytes).`,
+  );
+}
 
 export function notACall(site: Site): FiberError {
   return new FiberError(
@@ -51,7 +59,17 @@ export function notSuspending(site: Site, promise: PromiseLike<unknown>, instrum
 function notInstrumented(site: Site, promise: PromiseLike<unknown>): FiberError {
   return new FiberError(
     'NOT_INSTRUMENTED',
-    `${site.name} returned a promise, but the module was not instrumented. Run: wasm-fibers instrument app.wasm -o app.fibers.wasm --suspending ${site.name}`,
+    `${site.name} returned a promise, but the module was not instrumented, and this guest does not run on JSPI. Run: wasm-fibers instrument app.wasm -o app.fibers.wasm --suspending ${site.name}`,
+    { promise },
+  );
+}
+
+/** For a module that was not instrumented, on JSPI. */
+export function notMarked(site: Site, promise: PromiseLike<unknown>): FiberError {
+  ignore(promise);
+  return new FiberError(
+    'NOT_SUSPENDING',
+    `${site.name} returned a promise, but nothing says that it may: the module was not instrumented, and the function is not marked. Give instantiate suspending(fn), or instrument the module with --suspending ${site.name}.`,
     { promise },
   );
 }

@@ -1,7 +1,7 @@
 /** `wasm-fibers inspect`: what a module is, for a person or (`--json`) for a program. */
 import { TYPES_SECTION } from '../assemblyscript/types.ts';
 import { inspect } from '../instrument/index.ts';
-import type { InspectedImport, Inspection } from '../instrument/index.ts';
+import type { InspectedImport, Inspection, Target } from '../instrument/index.ts';
 import { ofFile, readInput } from './files.ts';
 import { writeStandardOutput } from './output.ts';
 import { neverWaits, relativeUrl, shellFile, shellWord } from './suggest.ts';
@@ -22,6 +22,8 @@ export async function inspectCommand(file: string, flags: InspectFlags): Promise
 function describe(file: string, it: Inspection, style: Style): string {
   const rows: [label: string, value: string][] = [
     ['what it is', whatItIs(it)],
+    ...(it.metadata === null ? [] : [['target', describeTarget(it.metadata.target)] as [string, string]]),
+    ['needs', it.needs.length === 0 ? 'no more than every engine has' : it.needs.join('; ')],
     ['size', `${bytes(it.size)}, ${it.functions.count} functions${describeNames(it)}`],
   ];
   if (it.language !== null) rows.push(['language', it.language]);
@@ -35,7 +37,7 @@ function describe(file: string, it: Inspection, style: Style): string {
   if (metadata !== null) {
     const { options } = metadata;
     rows.push(['start', metadata.start ? 'the export wasm-fibers.start' : 'none']);
-    rows.push(['largest frame', `${metadata.largestFrame} bytes`]);
+    if (metadata.target === 'asyncify') rows.push(['largest frame', `${metadata.largestFrame} bytes`]);
     rows.push([
       'options',
       Object.entries(options)
@@ -68,9 +70,13 @@ function whatItIs(it: Inspection): string {
   return 'a core WebAssembly module, not instrumented';
 }
 
+function describeTarget(target: Target): string {
+  return target === 'jspi' ? 'jspi (the engine switches stacks)' : 'asyncify (code was rewritten)';
+}
+
 function describeNames(it: Inspection): string {
   if (it.functions.named) return ' with names';
-  return it.customSections.includes('name') ? ', names only of imports or of none' : ', no name section';
+  return it.customSections.includes('name') ? ', without names of their own' : ', no name section';
 }
 
 function describeMemory(it: Inspection): string {
@@ -119,14 +125,22 @@ function next(file: string, it: Inspection): string[] {
       `const guest = await instantiate(new URL('${url}', import.meta.url), { ... });   // import { instantiate } from 'wasm-fibers'`,
     ];
   }
-  if (it.refusal !== null) return it.refusal.split('\n').slice(0, 1);
+  const refusal = it.refusal?.split('\n').slice(0, 1) ?? [];
+  if (it.refusal !== null && it.refusalForJspi !== null) return refusal;
   const functions = it.imports.filter((each) => each.kind === 'function');
   const first = functions.find((each) => !neverWaits(each)) ?? functions[0];
   if (first === undefined) return ['It imports no functions, so nothing in it can wait for the host.'];
   const input = file === '-' ? 'in.wasm' : file;
   const output = file === '-' ? 'out.wasm' : `${file.replace(/\.wasm$/, '')}.fibers.wasm`;
+  if (it.refusal !== null) {
+    return [
+      `wasm-fibers instrument ${shellFile(input)} -o ${shellFile(output)} --target jspi --suspending ${shellWord(nameOf(first))}`,
+      ...refusal,
+    ];
+  }
   return [
     `wasm-fibers instrument ${shellFile(input)} -o ${shellFile(output)} --suspending ${shellWord(nameOf(first))}`,
-    `(--suspending once for each import that may return a promise; up to ${it.couldSuspend} of ${it.functions.count} functions would be instrumented)`,
+    `(--suspending once for each import that may return a promise; up to ${it.couldSuspend} of ${it.functions.count} functions would be instrumented;`,
+    ' --target both for a pair of modules, of which engines with JSPI run one that is not rewritten)',
   ];
 }

@@ -1,10 +1,11 @@
-/** `wasm-fibers instrument`: options to a call of `instrument`, its result to files and a summary. */
+/** `wasm-fibers instrument`: options to calls of `instrument`, their results to files and a summary. */
 import { Worker } from 'node:worker_threads';
-import type { InstrumentOptions, InstrumentResult } from '../instrument/index.ts';
+import type { InstrumentOptions, InstrumentResult, Target } from '../instrument/index.ts';
 import { CliError } from './errors.ts';
 import { readInput, refusal } from './files.ts';
 import { checkOutput, writeOutputs } from './output.ts';
 import type { Output } from './output.ts';
+import { TARGETS, ofTarget } from './pair.ts';
 import { Progress } from './progress.ts';
 import { bytes, styleFor } from './style.ts';
 import type { Job, Message } from './worker.ts';
@@ -13,9 +14,11 @@ import type { Job, Message } from './worker.ts';
 const STACK_MB = 64;
 
 export interface InstrumentFlags {
-  readonly output: string;
+  readonly target: Target | 'both';
+  readonly output?: string;
   readonly suspending?: readonly string[];
-  readonly optimize: { readonly optimizeLevel: 0 | 1 | 2 | 3 | 4; readonly shrinkLevel: 0 | 1 | 2 };
+  /** Absent if nothing was said: each target has a default of its own. */
+  readonly optimize?: { readonly optimizeLevel: 0 | 1 | 2 | 3 | 4; readonly shrinkLevel: 0 | 1 | 2 };
   readonly only?: readonly string[];
   readonly add?: readonly string[];
   readonly remove?: readonly string[];
@@ -31,40 +34,86 @@ export interface InstrumentFlags {
   readonly quiet?: boolean;
 }
 
+/** One module to be written, and where. */
+interface Wanted {
+  readonly target: Target;
+  readonly output: string;
+  readonly sourceMap: string | null;
+  readonly sourceMapUrl: string | null;
+}
+
 export async function instrumentCommand(input: string, flags: InstrumentFlags): Promise<void> {
-  const { output, inputSourceMap, outputSourceMap, outputSourceMapUrl } = flags;
+  const { inputSourceMap, outputSourceMap } = flags;
   if ((inputSourceMap === undefined) !== (outputSourceMap === undefined)) {
     const [given, missing] = inputSourceMap === undefined ? ['output', 'input'] : ['input', 'output'];
     throw new CliError(2, `--${given}-source-map also needs --${missing}-source-map FILE.`);
   }
-  if (output === outputSourceMap)
-    throw new CliError(2, `${output}: the module and its source map need two different files.`);
-  await checkOutput(output);
-  if (outputSourceMap !== undefined) await checkOutput(outputSourceMap);
+  const wanted = whatToWrite(input, flags);
+  const files = wanted.flatMap(({ output, sourceMap }) => (sourceMap === null ? [output] : [output, sourceMap]));
+  for (const [index, file] of files.entries()) {
+    if (files.indexOf(file) < index)
+      throw new CliError(2, `${file}: the module and its source map need two different files.`);
+    await checkOutput(file);
+  }
   const wasm = await readInput(input);
-  const options: Job['options'] = {
+  const map = inputSourceMap === undefined ? null : new TextDecoder().decode(await readInput(inputSourceMap));
+  const progress = flags.quiet ? null : new Progress();
+  const results: (readonly [Wanted, InstrumentResult])[] = [];
+  try {
+    for (const each of wanted) {
+      results.push([each, await runInThread({ wasm, options: optionsFor(each, flags, map) }, input, progress)]);
+    }
+  } finally {
+    progress?.end();
+  }
+  // All maps before all modules: whoever sees a module finds its map.
+  const maps = results.flatMap(([{ sourceMap }, result]): Output[] =>
+    sourceMap === null || result.sourceMap === null ? [] : [{ file: sourceMap, contents: result.sourceMap }],
+  );
+  await writeOutputs([...maps, ...results.map(([{ output }, result]) => ({ file: output, contents: result.wasm }))]);
+  if (!flags.quiet) summarise(results);
+}
+
+function whatToWrite(input: string, flags: InstrumentFlags): Wanted[] {
+  const { target, output, outputSourceMap: sourceMap = null, outputSourceMapUrl: sourceMapUrl = null } = flags;
+  if (target !== 'both') {
+    if (output === undefined) {
+      throw new CliError(2, "required option '-o, --output <file>' not specified (only --target both can do without).");
+    }
+    return [{ target, output, sourceMap, sourceMapUrl }];
+  }
+  const pair = output ?? input;
+  for (const [name, what] of [
+    [pair, output === undefined ? 'two modules read from standard input need a name' : 'two modules are written'],
+    [sourceMap, 'two source maps are written'],
+  ] as const) {
+    if (name === '-') throw new CliError(2, `--target both: ${what}; name a file with -o, such as app.wasm.`);
+  }
+  return TARGETS.map((each) => ({
+    target: each,
+    output: ofTarget(pair, each),
+    sourceMap: sourceMap === null ? null : ofTarget(sourceMap, each),
+    sourceMapUrl: sourceMapUrl === null ? null : ofTarget(sourceMapUrl, each),
+  }));
+}
+
+function optionsFor({ target, sourceMapUrl }: Wanted, flags: InstrumentFlags, map: string | null): Job['options'] {
+  const { only = [], add = [], remove = [], ignoreIndirect = false } = flags;
+  // In a pair they are for the module that they mean something for.
+  const lists = flags.target === 'both' && target === 'jspi' ? {} : { only, add, remove, ignoreIndirect };
+  return {
+    target,
     suspending: flags.suspending ?? [],
     ...flags.optimize,
-    only: flags.only ?? [],
-    add: flags.add ?? [],
-    remove: flags.remove ?? [],
-    ignoreIndirect: flags.ignoreIndirect ?? false,
+    ...lists,
     debugNames: !flags.stripDebug,
     stackPointer: flags.stackPointer ?? 'auto',
     shadowStack: flags.shadowStack,
     allocator: parseAllocator(flags.allocator),
     fiberGlobals: flags.fiberGlobal ?? [],
-    ...(inputSourceMap === undefined ? {} : { sourceMap: new TextDecoder().decode(await readInput(inputSourceMap)) }),
-    ...(outputSourceMapUrl === undefined ? {} : { sourceMapUrl: outputSourceMapUrl }),
+    ...(map === null ? {} : { sourceMap: map }),
+    ...(sourceMapUrl === null ? {} : { sourceMapUrl }),
   };
-  const result = await runInThread({ wasm, options }, input);
-  const outputs: Output[] = [];
-  if (outputSourceMap !== undefined && result.sourceMap !== null) {
-    outputs.push({ file: outputSourceMap, contents: result.sourceMap });
-  }
-  outputs.push({ file: output, contents: result.wasm });
-  await writeOutputs(outputs);
-  if (!flags.quiet) summarise(output, result);
 }
 
 function parseAllocator(given: string | undefined): NonNullable<InstrumentOptions['allocator']> {
@@ -77,33 +126,36 @@ function parseAllocator(given: string | undefined): NonNullable<InstrumentOption
   return [alloc, free];
 }
 
-function runInThread(job: Job, input: string): Promise<InstrumentResult> {
-  const progress = new Progress();
+function runInThread(job: Job, input: string, progress: Progress | null): Promise<InstrumentResult> {
   return new Promise<InstrumentResult>((resolve, reject) => {
     const worker = new Worker(new URL('./worker.js', import.meta.url), {
       workerData: job,
       resourceLimits: { stackSizeMb: STACK_MB },
     });
     worker.on('message', (message: Message) => {
-      if (message.kind === 'phase') progress.phase(message.phase);
+      if (message.kind === 'phase') progress?.phase(message.phase);
       else if (message.kind === 'result') resolve(message.result);
       else reject(refusal(input, message.message));
     });
     worker.on('error', reject);
     worker.on('exit', (code) => reject(new Error(`the instrumenting thread ended with code ${code}`)));
-  }).finally(() => progress.end());
+  });
 }
 
-function summarise(output: string, result: InstrumentResult): void {
+function summarise(results: readonly (readonly [Wanted, InstrumentResult])[]): void {
   const style = styleFor(process.stderr);
-  const { functions, size, suspending, metadata } = result;
-  const factor = (size.after / size.before).toFixed(2);
-  const where = output === '-' ? 'standard output' : output;
-  process.stderr.write(
-    `${style.green('instrumented')} ${where}: ${functions.instrumented} of ${functions.total} functions, ` +
-      `${bytes(size.before)} -> ${bytes(size.after)} (${factor}x), suspending: ${suspending.join(', ')}${
-        metadata.start ? `; the start function is now the export wasm-fibers.start` : ''
-      }\n`,
-  );
-  for (const warning of result.warnings) process.stderr.write(`${style.yellow('warning:')} ${warning}\n`);
+  for (const [{ output, target }, { functions, size, suspending, metadata }] of results) {
+    const factor = (size.after / size.before).toFixed(2);
+    const where = output === '-' ? 'standard output' : output;
+    const what = target === 'jspi' ? ' for jspi' : '';
+    const done = target === 'jspi' ? 'functions may wait, none rewritten' : 'functions';
+    process.stderr.write(
+      `${style.green('instrumented')} ${where}${what}: ${functions.instrumented} of ${functions.total} ${done}, ` +
+        `${bytes(size.before)} -> ${bytes(size.after)} (${factor}x), suspending: ${suspending.join(', ')}${
+          metadata.start ? `; the start function is now the export wasm-fibers.start` : ''
+        }\n`,
+    );
+  }
+  const warnings = new Set(results.flatMap(([, result]) => result.warnings));
+  for (const warning of warnings) process.stderr.write(`${style.yellow('warning:')} ${warning}\n`);
 }

@@ -10,6 +10,7 @@ import type { InspectFlags } from './inspect.ts';
 import { instrumentCommand } from './instrument.ts';
 import type { InstrumentFlags } from './instrument.ts';
 import { writeStandardOutput } from './output.ts';
+import { TARGETS } from './pair.ts';
 import { styleFor } from './style.ts';
 
 const LEVELS: Readonly<Record<string, InstrumentFlags['optimize']>> = {
@@ -60,6 +61,7 @@ Examples:
   wasm-fibers inspect app.wasm                                        what is it, and which imports does it have?
   wasm-fibers instrument app.wasm -o app.fibers.wasm --suspending env.sleep
   wasm-fibers instrument app.wasm -o app.fibers.wasm --suspending 'net.*' --suspending wasi_snapshot_preview1.fd_read
+  wasm-fibers instrument app.wasm --target both --suspending env.sleep    app.asyncify.wasm and app.jspi.wasm
 
 Exit codes: 0 done, 1 refused (the message says why and what to do), 2 usage.`,
     );
@@ -74,19 +76,32 @@ function addInstrument(root: Command): void {
     .summary('rewrite a module so that its calls can wait')
     .description(
       'Rewrites a module so that the imports named may return promises. The result runs with `instantiate` of wasm-fibers, ' +
-        'on every engine. Takes some 20 to 30 seconds per megabyte.',
+        'on every engine, or, with --target jspi, on those that switch stacks themselves. Takes some 20 to 30 seconds per ' +
+        'megabyte; for jspi a fraction of a second.',
     )
     .argument('<input>', 'a core WebAssembly module; - is standard input', named)
-    .requiredOption('-o, --output <file>', 'where to write the result; - is standard output', named)
+    .option(
+      '-o, --output <file>',
+      'where to write the result; - is standard output. With --target both, FILE.wasm stands for FILE.asyncify.wasm and ' +
+        'FILE.jspi.wasm (default: beside the input)',
+      named,
+    )
+    .addOption(
+      new Option('--target <target>', 'what suspends the guest: asyncify, jspi, or a module for each (both)')
+        .choices([...TARGETS, 'both'])
+        .default('asyncify'),
+    )
     .option(
       '--suspending <module.name>',
       "an import that may return a promise; repeatable, * is a wildcard, '*' means all",
       collect,
     )
     .addOption(
-      new Option('-O, --optimize <level>', 'optimise: -O0 to -O4, -Os, -Oz as in wasm-opt')
-        .argParser(parseLevel)
-        .default(LEVELS['1'], '-O1: the module is optimised already'),
+      new Option(
+        '-O, --optimize <level>',
+        'optimise: -O0 to -O4, -Os, -Oz as in wasm-opt (default: -O1, since the module is optimised already; -O0 for jspi, ' +
+          'which leaves its code as it is)',
+      ).argParser(parseLevel),
     )
     .option('-g, --debug-names', 'keep function names (the default)')
     .option('--strip-debug', 'drop function names: smaller, but errors and stack traces show numbers')
@@ -105,17 +120,28 @@ function addInstrument(root: Command): void {
     .option('--input-source-map <file>', "the module's source map (also -ism)", named)
     .option('--output-source-map <file>', 'where to write the source map of the result (also -osm)', named)
     .option('--output-source-map-url <url>', 'its URL, to be written into the module (also -osu)')
-    .option('-q, --quiet', 'no summary')
+    .option('-q, --quiet', 'no summary and no progress')
     .addHelpText(
       'after',
       `
 Which imports? Those whose host function returns a promise. Name them exactly, or the module grows and slows more than it
 needs to: only functions that can reach one of them are instrumented. 'wasm-fibers inspect' lists them.
 
+Which target?
+  asyncify  rewrites the code. Runs on every engine; holds a million suspended fibers; code that can reach a wait grows and slows.
+  jspi      leaves the code as it is and has the engine switch stacks: Chrome 137, Firefox 153, Safari 27, Node 24 and later.
+            No cost where nothing waits; tail calls, try_table and references may be anywhere. Some thousand fibers at once.
+            --only, --add, --remove and --ignore-indirect are refused: it has
+            no use for them (with both they are for the Asyncify half).
+  both      the pair NAME.asyncify.wasm and NAME.jspi.wasm, for instantiate({ asyncify, jspi }), which fetches the one that the
+            engine is better at. Written both or not at all.
+
 Examples:
   wasm-fibers instrument app.wasm -o app.fibers.wasm --suspending env.httpGet
   wasm-fibers instrument app.wasm -o app.wasm --suspending 'env.*' -Os         in place: written whole or not at all
   wasm-fibers instrument app.wasm -o out.wasm --suspending env.read --remove 'gc_*'
+  wasm-fibers instrument app.wasm -o app.jspi.wasm --target jspi --suspending env.httpGet
+  wasm-fibers instrument app.wasm --target both --suspending env.httpGet
   wasm-fibers instrument app.wasm -ism app.wasm.map -o out.wasm -osm out.wasm.map --suspending env.sleep`,
     )
     .action((input: string, flags: InstrumentFlags & { debugNames?: boolean }) => {

@@ -6,7 +6,7 @@
 import { randomBytes } from 'node:crypto';
 import { constants, fstatSync } from 'node:fs';
 import type { Stats } from 'node:fs';
-import { open, readlink, realpath, rename, rm, stat } from 'node:fs/promises';
+import { copyFile, link, open, readlink, realpath, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { CliError } from './errors.ts';
 import { codeOf, explain } from './files.ts';
@@ -23,9 +23,19 @@ type Place =
   | { readonly kind: 'direct' }
   | { readonly kind: 'stdout' };
 
-/** Writes files, each atomically: all are complete on disk before the first takes its place. */
+/** A file that is complete on disk and waits to take its place. */
+interface Pending {
+  readonly temporary: string;
+  readonly target: string;
+  readonly file: string;
+}
+
+/**
+ * Writes files, each atomically, and all of them or none: they are complete on disk before the first takes its place, and
+ * should one not get there after all, those before it are put back as they were.
+ */
 export async function writeOutputs(outputs: readonly Output[]): Promise<void> {
-  const pending: { readonly temporary: string; readonly target: string; readonly file: string }[] = [];
+  const pending: Pending[] = [];
   const streams: (() => Promise<void>)[] = [];
   try {
     for (const { file, contents } of outputs) {
@@ -33,23 +43,64 @@ export async function writeOutputs(outputs: readonly Output[]): Promise<void> {
       if (place.kind === 'stdout') streams.push(() => writeStandardOutput(contents));
       else if (place.kind === 'direct') streams.push(() => writeThere(file, constants.O_WRONLY, 0, contents));
       else {
-        // Its length does not depend on the target's name, which may be as long as names can be.
-        const temporary = path.join(path.dirname(place.target), `.${randomBytes(6).toString('hex')}.tmp`);
+        const temporary = temporaryFor(place.target);
         pending.push({ temporary, target: place.target, file });
         await writeThere(file, 'wx', place.mode, contents, temporary);
       }
     }
     for (const write of streams) await write();
-    for (const { temporary, target, file } of pending) {
+    await putInPlace(pending);
+  } catch (error) {
+    await remove(pending.map(({ temporary }) => temporary));
+    throw error;
+  }
+}
+
+/** A name beside the target, whose length does not depend on the target's: that may be as long as names can be. */
+function temporaryFor(target: string): string {
+  return path.join(path.dirname(target), `.${randomBytes(6).toString('hex')}.tmp`);
+}
+
+async function putInPlace(pending: readonly Pending[]): Promise<void> {
+  const undo: (() => Promise<void>)[] = [];
+  const copies: string[] = [];
+  try {
+    for (const [index, { temporary, target, file }] of pending.entries()) {
+      // The last one has nobody behind it that could fail.
+      const before = index + 1 < pending.length ? await keepCopy(target, file) : null;
+      if (before !== null) copies.push(before);
       await rename(temporary, target).catch((error: unknown) => {
         throw new CliError(1, `${file}: ${explain(error, 'written')}`);
       });
+      undo.push(() => (before === null ? rm(target, { force: true }) : rename(before, target)));
     }
   } catch (error) {
-    // A temporary file that cannot be removed must not hide why the run failed.
-    await Promise.all(pending.map(({ temporary }) => rm(temporary, { force: true }).catch(() => undefined)));
+    for (const put of undo) await put().catch(() => undefined);
     throw error;
+  } finally {
+    await remove(copies);
   }
+}
+
+/** A second name for what stands at a path; null if nothing does. */
+async function keepCopy(target: string, file: string): Promise<string | null> {
+  const copy = temporaryFor(target);
+  try {
+    // Where a file system has no links, a copy does as well.
+    await link(target, copy).catch((error: unknown) => {
+      if (codeOf(error) === 'ENOENT') throw error;
+      return copyFile(target, copy, constants.COPYFILE_EXCL);
+    });
+    return copy;
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return null;
+    throw new CliError(1, `${file}: ${explain(error, 'written')}`);
+  }
+}
+
+/** One that cannot be removed must not hide why the run failed. */
+async function remove(files: readonly string[]): Promise<void> {
+  await Promise.all(files.map((file) => rm(file, { force: true }).catch(() => undefined)));
 }
 
 /** Refuses an output path that cannot work, before any time is spent on the contents. */

@@ -32,20 +32,15 @@ export interface BinaryenModule {
   if(condition: Ref, ifTrue: Ref, ifFalse?: Ref): Ref;
   call(name: string, operands: readonly Ref[], type: Ref): Ref;
   return(value?: Ref): Ref;
-  nop(): Ref;
   addFunction(name: string, params: Ref, results: Ref, vars: readonly Ref[], body: Ref): Ref;
   getFunctionByIndex(index: number): Ref;
   getNumFunctions(): number;
   addGlobal(name: string, type: Ref, mutable: boolean, init: Ref): Ref;
-  getGlobalByIndex(index: number): Ref;
   addFunctionImport(internal: string, module: string, base: string, params: Ref, results: Ref): void;
   addFunctionExport(internal: string, external: string): Ref;
-  addMemoryExport(internal: string, external: string): Ref;
-  addGlobalExport(internal: string, external: string): Ref;
   setMemory(initial: number, maximum: number, exportName: string | null): void;
   hasMemory(): boolean;
   setFeatures(features: number): void;
-  getFeatures(): number;
   addCustomSection(name: string, contents: Uint8Array): void;
   addDebugInfoFileName(name: string): number;
   setDebugLocation(func: Ref, expression: Ref, file: number, line: number, column: number): void;
@@ -67,7 +62,6 @@ export interface Binaryen {
   readonly unreachable: Ref;
   readonly Features: Readonly<Record<string, number>>;
   readBinary(data: Uint8Array, features: number): BinaryenModule;
-  createType(types: readonly Ref[]): Ref;
   getOptimizeLevel(): number;
   setOptimizeLevel(level: number): void;
   getShrinkLevel(): number;

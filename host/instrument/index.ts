@@ -4,12 +4,13 @@
 import { FiberError } from '../errors.ts';
 import { loadBinaryen } from './binaryen.ts';
 import type { InstrumentOptions } from './options.ts';
+import { needsBinaryen } from './pipeline.ts';
 import { instrumentPrepared, prepare } from './synchronous.ts';
 import type { InstrumentResult } from './synchronous.ts';
 
 export { FiberError } from '../errors.ts';
 export type { FiberErrorCode } from '../errors.ts';
-export type { Metadata } from '../runtime/metadata.ts';
+export type { Metadata, Target } from '../runtime/metadata.ts';
 export { inspect } from './inspect.ts';
 export type { InspectedExport, InspectedImport, Inspection } from './inspect.ts';
 export type { InstrumentOptions, Phase } from './options.ts';
@@ -17,7 +18,7 @@ export type { InstrumentResult } from './synchronous.ts';
 
 /**
  * Instruments a module: afterwards every import named in `suspending` may return a promise, and the calls that wait for it
- * are fibers. Takes some 20 to 30 seconds per megabyte.
+ * are fibers. Takes some 20 to 30 seconds per megabyte; for the target `jspi` a fraction of a second, without Binaryen.
  *
  * @param wasm a core module, not yet instrumented
  * @returns the module, and what was done
@@ -33,7 +34,8 @@ export async function instrument(wasm: Uint8Array, options: InstrumentOptions): 
   const bytes = asBytes(wasm);
   const prepared = prepare(bytes, options);
   const source = await sha256(bytes);
-  const binaryen = prepared.settings.binaryen ?? (await loadBinaryen());
+  const { settings } = prepared;
+  const binaryen = needsBinaryen(settings) ? (settings.binaryen ?? (await loadBinaryen())) : null;
   return instrumentPrepared(binaryen, prepared, source);
 }
 

@@ -4,7 +4,7 @@
  */
 import { FiberError } from '../errors.ts';
 import { parseMetadata, SECTION } from '../runtime/metadata.ts';
-import type { Metadata } from '../runtime/metadata.ts';
+import type { Metadata, Target } from '../runtime/metadata.ts';
 import { analyse, maySuspend } from './binary/analysis.ts';
 import type { Analysis } from './binary/analysis.ts';
 import { functionImports, functionName, readOutline } from './binary/module.ts';
@@ -13,7 +13,7 @@ import { Reader } from './binary/reader.ts';
 import type { FunctionType } from './binary/types.ts';
 import { findAllocator, findShadowStack, isAssemblyScript } from './guest.ts';
 import { settle } from './options.ts';
-import { hasNames, instrumentedBy, matchSuspending, refuseFunctions, refuseModule } from './refuse.ts';
+import { hasNames, instrumentedBy, matchSuspending, refuseCode, refuseForAsyncify, refuseModule } from './refuse.ts';
 
 export interface InspectedImport {
   readonly module: string;
@@ -56,12 +56,16 @@ export interface Inspection {
   readonly stack: { readonly kind: 'llvm' | 'assemblyscript'; readonly global: string } | null;
   /** The allocator that the runtime would use, as a person reads it. */
   readonly allocator: string | null;
-  /** What the instrumenter wrote; `null` if it did not. */
+  /** What the instrumenter wrote, the target among it; `null` if it did not. */
   readonly metadata: Metadata | null;
   /** Functions that would be on the stack if every import could suspend. */
   readonly couldSuspend: number;
-  /** Why it cannot be instrumented as it is: one sentence; `null` if nothing is in the way. */
+  /** Why it cannot be instrumented as it is for `asyncify`: one sentence; `null` if nothing is in the way. */
   readonly refusal: string | null;
+  /** The same for `jspi`. */
+  readonly refusalForJspi: string | null;
+  /** What an engine must have that not every one has. */
+  readonly needs: readonly string[];
 }
 
 /**
@@ -110,17 +114,42 @@ export function inspect(wasm: Uint8Array): Inspection {
     allocator: metadata === null ? describeAllocator(outline, analysis) : writtenAllocator(metadata),
     metadata,
     couldSuspend: maySuspend(outline, analysis, every, false).size,
-    refusal: attempt(() => refuse(outline, analysis)).refusal,
+    refusal: attempt(() => refuse(outline, analysis, 'asyncify')).refusal,
+    refusalForJspi: attempt(() => refuse(outline, analysis, 'jspi')).refusal,
+    needs: engineNeeds(outline, analysis, metadata),
   };
 }
 
 const DEFAULTS = settle({ suspending: ['*'] });
 
-function refuse(outline: Outline, analysis: Analysis): void {
+function refuse(outline: Outline, analysis: Analysis, target: Target): void {
   refuseModule(outline);
   const every = matchSuspending(outline, ['*']);
-  refuseFunctions(outline, analysis, every, maySuspend(outline, analysis, every, false), false);
-  findAllocator(outline, analysis, DEFAULTS, findShadowStack(outline, analysis, DEFAULTS));
+  refuseCode(outline, analysis);
+  if (target === 'asyncify') {
+    refuseForAsyncify(outline, analysis, every, maySuspend(outline, analysis, every, false), false);
+  }
+  const stack = findShadowStack(outline, analysis, DEFAULTS);
+  if (target === 'asyncify') findAllocator(outline, analysis, DEFAULTS, stack);
+}
+
+function engineNeeds(outline: Outline, analysis: Analysis, metadata: Metadata | null): string[] {
+  const needs: readonly (readonly [needed: boolean, what: string])[] = [
+    [
+      metadata?.target === 'jspi',
+      'JavaScript Promise Integration, JSPI (Chrome 137, Firefox 153, Safari 27, Node 24 or later)',
+    ],
+    [analysis.functions.some((each) => each.tryTable), 'exception handling with try_table'],
+    [analysis.functions.some((each) => each.legacyTry), 'legacy exception handling'],
+    [analysis.features.has('TailCall'), 'tail calls'],
+    [analysis.features.has('GC') || outline.gcTypes, 'garbage-collected types'],
+    [analysis.features.has('RelaxedSIMD'), 'relaxed SIMD'],
+    [outline.memories.some((each) => each.shared), 'shared memory (threads)'],
+    [outline.memories.some((each) => each.is64), '64-bit memory'],
+    [outline.memories.length > 1, 'several memories'],
+    [analysis.functions.some((each) => each.stackSwitching), 'stack switching'],
+  ];
+  return needs.filter(([needed]) => needed).map(([, what]) => what);
 }
 
 /** The result of something that may be refused, or the sentence of the refusal. */
@@ -155,7 +184,8 @@ function describeAllocator(outline: Outline, analysis: Analysis): string | null 
 }
 
 /** What the runtime will use, which the instrumenter has found out once and for all. */
-function writtenAllocator({ allocator, stack }: Metadata): string | null {
+function writtenAllocator({ target, allocator, stack }: Metadata): string | null {
+  if (allocator === null && target === 'jspi' && stack?.kind !== 'llvm') return 'none needed';
   if (allocator === null) return stack?.kind === 'assemblyscript' ? '__fibers_window (compiled in)' : null;
   return allocator.kind === 'grow' ? 'memory.grow by the host' : `${allocator.alloc}, ${allocator.free}`;
 }

@@ -3,7 +3,7 @@
  * expression. Names are interned in Binaryen, so equal names have equal addresses and each is decoded once.
  */
 import { FiberError } from '../errors.ts';
-import type { Binaryen, BinaryenModule, Ref } from './binaryen.ts';
+import type { Binaryen, Ref } from './binaryen.ts';
 
 type Call = (...args: number[]) => number;
 
@@ -54,10 +54,6 @@ export class Raw {
 
   functionName(func: Ref): string {
     return this.string(this.call('FunctionGetName')(func));
-  }
-
-  globalName(module: BinaryenModule, index: number): string {
-    return this.string(this.call('GlobalGetName')(module.getGlobalByIndex(index)));
   }
 
   #find(name: `_${string}`): Call {

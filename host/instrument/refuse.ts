@@ -80,7 +80,7 @@ function refuseInstrumented(outline: Outline): void {
     const suspending = metadata.imports.filter((each) => each.suspending).map((each) => `${each.module}.${each.name}`);
     throw new FiberError(
       'ALREADY_INSTRUMENTED',
-      `This module was already instrumented by wasm-fibers (format ${metadata.version}; suspending: ${enumerate(suspending)}). To change that, instrument the original module again.`,
+      `This module was already instrumented by wasm-fibers for the target ${metadata.target} (format ${metadata.version}; suspending: ${enumerate(suspending)}). To change that, instrument the original module again.`,
     );
   }
   if (by === 'asyncify') {
@@ -145,9 +145,11 @@ export function listImports(imports: readonly Import[]): string {
     .join('\n');
 }
 
-/** Do functions of the module's own have names, by which lists could mean them? Those of imports do not count. */
+/** Do functions of the module's own have names, by which lists could mean them? Those of imports, and ours, do not count. */
 export function hasNames(outline: Outline): boolean {
-  return [...outline.names.functions.keys()].some((index) => index >= outline.importedFunctions);
+  return [...outline.names.functions].some(
+    ([index, name]) => index >= outline.importedFunctions && !name.startsWith(`${SECTION}.`),
+  );
 }
 
 /**
@@ -207,51 +209,42 @@ export function selectFunctions(
   return reached;
 }
 
+/** Refuses what a function must not contain, whatever suspends it. */
+export function refuseCode(outline: Outline, analysis: Analysis): void {
+  refuse(
+    having(outline, analysis, (facts) => facts.stackSwitching),
+    'stack-switching instructions (cont.new, suspend, resume)',
+    'No engine that wasm-fibers runs on has them.',
+  );
+  refuse(
+    having(outline, analysis, (facts) => facts.unknown !== null),
+    'an instruction that wasm-fibers does not know',
+    'Compile without experimental features.',
+  );
+}
+
 /**
- * Refuses what a function that is to be instrumented must not contain.
+ * Refuses what a function that Asyncify is to instrument must not contain.
  *
  * @param instrumented indices, see `selectFunctions`
  * @param asserts will the other functions be made to trap at a suspension?
  */
-export function refuseFunctions(
+export function refuseForAsyncify(
   outline: Outline,
   analysis: Analysis,
   suspending: ReadonlySet<number>,
   instrumented: ReadonlySet<number>,
   asserts: boolean,
 ): void {
-  const having = (
-    test: (facts: FunctionFacts) => boolean,
-    among: 'instrumented' | 'all' = 'instrumented',
-  ): string[] => {
-    const names: string[] = [];
-    for (const [offset, facts] of analysis.functions.entries()) {
-      const index = outline.importedFunctions + offset;
-      if (test(facts) && (among === 'all' || instrumented.has(index))) names.push(`"${functionName(outline, index)}"`);
-    }
-    return names;
-  };
-  const refuse = (names: string[], has: string, remedy: string): void => {
-    if (names.length === 0) return;
-    const subject =
-      names.length === 1 ? `The function ${names[0] ?? ''} has` : `The functions ${enumerate(names, 3)} have`;
-    throw unsupported(`${subject} ${has}. ${remedy}`);
-  };
+  const refuseThat = (names: readonly string[], has: string, remedy: string): void =>
+    refuse(names, has, `${remedy} ${OTHER_TARGET}`);
+  const all = (test: Test): string[] => having(outline, analysis, test);
+  const among = (test: Test): string[] => having(outline, analysis, test, instrumented);
   const NO_TAIL_CALLS = 'Compile without tail calls: -mno-tail-call, -C target-feature=-tail-call, no musttail';
   const KEEP_OUT = 'If it never waits, leave it out with --remove.';
 
-  refuse(
-    having((facts) => facts.stackSwitching, 'all'),
-    'stack-switching instructions (cont.new, suspend, resume)',
-    'No engine that wasm-fibers runs on has them.',
-  );
-  refuse(
-    having((facts) => facts.unknown !== null, 'all'),
-    'an instruction that wasm-fibers does not know',
-    'Compile without experimental features.',
-  );
-  refuse(
-    having((facts) => facts.tailCalls),
+  refuseThat(
+    among((facts) => facts.tailCalls),
     'a tail call (return_call), and may be on the stack at a suspension, which Asyncify cannot instrument',
     // Not --remove: the module would have to be watched for suspensions, which is refused below.
     `${NO_TAIL_CALLS}.`,
@@ -261,25 +254,24 @@ export function refuseFunctions(
     const inTheWay = analysis.functions.some(
       (facts, offset) => facts.tailCalls && waiting.has(outline.importedFunctions + offset),
     );
-    refuse(
-      having((facts) => facts.tailCalls, 'all'),
+    refuseThat(
+      all((facts) => facts.tailCalls),
       'a tail call (return_call), which cannot be watched for suspensions',
       `${NO_TAIL_CALLS}${inTheWay ? '.' : '; or instrument without --only, --remove and --ignore-indirect.'}`,
     );
   }
-  refuse(
-    having((facts) => facts.tryTable),
+  refuseThat(
+    among((facts) => facts.tryTable),
     'a try_table (the new form of exception handling), and may be waiting at a suspension, which Asyncify cannot instrument',
     `Compile with legacy exception handling (emcc -sWASM_LEGACY_EXCEPTIONS=1, clang -mllvm -wasm-use-legacy-eh=true). ${KEEP_OUT}`,
   );
   const definite = (type: number): boolean =>
     (outline.types[type]?.results ?? []).some((each) => each.startsWith('(ref ') && !each.startsWith('(ref null'));
-  refuse(
-    having(
+  refuseThat(
+    all(
       (facts) =>
         [...facts.calls].some((callee) => definite(outline.functionTypes[callee] ?? -1)) ||
         [...facts.callsIndirect].some(definite),
-      'all',
     ),
     'a call that returns a reference that cannot be null, on which Asyncify fails even where nothing suspends',
     'Let the called function return a nullable reference.',
@@ -290,11 +282,34 @@ export function refuseFunctions(
     const wanted = JSON.stringify(outline.types[type]);
     return [...reaches].some((each) => each === type || JSON.stringify(outline.types[each]) === wanted);
   };
-  refuse(
-    having((facts) => [...facts.callsReference].some(sameType), 'all'),
+  refuseThat(
+    all((facts) => [...facts.callsReference].some(sameType)),
     'a call_ref to a type of function that may suspend, which Asyncify silently leaves out',
     'Call through a table (call_indirect) instead.',
   );
+}
+
+/** The way out for what only Asyncify cannot do. */
+export const OTHER_TARGET: string =
+  'Or instrument it for engines that switch stacks themselves, which carry everything: --target jspi.';
+
+type Test = (facts: FunctionFacts) => boolean;
+
+/** Names of the functions that pass a test. */
+function having(outline: Outline, analysis: Analysis, test: Test, among: ReadonlySet<number> | null = null): string[] {
+  const names: string[] = [];
+  for (const [offset, facts] of analysis.functions.entries()) {
+    const index = outline.importedFunctions + offset;
+    if (test(facts) && (among === null || among.has(index))) names.push(`"${functionName(outline, index)}"`);
+  }
+  return names;
+}
+
+function refuse(names: readonly string[], has: string, remedy: string): void {
+  if (names.length === 0) return;
+  const subject =
+    names.length === 1 ? `The function ${names[0] ?? ''} has` : `The functions ${enumerate(names, 3)} have`;
+  throw unsupported(`${subject} ${has}. ${remedy}`);
 }
 
 /** Functions that could hold a reference across a suspension; Binaryen says that one does, and not which. */

@@ -116,12 +116,14 @@ function kindOf(opcode: number): Kind | null {
   return SIMPLE[opcode] ?? RANGES.find(([first, last]) => first <= opcode && opcode <= last)?.[2] ?? null;
 }
 
-type Mapped = SourceMapSegment & { readonly length: 4 | 5 };
-const isMapped = (segment: SourceMapSegment | undefined): segment is Mapped =>
+export type Mapped = SourceMapSegment & { readonly length: 4 | 5 };
+export const isMapped = (segment: SourceMapSegment | undefined): segment is Mapped =>
   segment !== undefined && segment.length > 1;
 
-interface Instruction {
+/** An instruction that should have a location, and the one that it is given. */
+export interface Located {
   readonly kind: Kind;
+  readonly offset: number;
   readonly mapping: Mapped | null;
 }
 
@@ -147,18 +149,18 @@ export function attachLocations(walker: Walker, module: BinaryenModule, outline:
 }
 
 /** The instructions of a body that matter here, each with the place that it came from. */
-function readInstructions(
+export function readInstructions(
   bytes: Uint8Array,
   start: number,
   end: number,
   segments: readonly SourceMapSegment[],
-): Instruction[] {
+): Located[] {
   let next = firstAt(segments, start);
   const begin = segments.slice(next, firstAt(segments, end)).find(isMapped);
   if (begin === undefined) return [];
   let current: Mapped | null = null;
   let before: Mapped = begin;
-  const instructions: Instruction[] = [];
+  const instructions: Located[] = [];
   decodeBody(bytes, start, end, ({ opcode, offset }) => {
     for (; (segments[next]?.[0] ?? Infinity) <= offset; next++) {
       const segment = segments[next];
@@ -166,7 +168,7 @@ function readInstructions(
       before = current ?? before;
     }
     const kind = kindOf(opcode);
-    if (kind !== null) instructions.push({ kind, mapping: current ?? (steps.has(kind) ? null : before) });
+    if (kind !== null) instructions.push({ kind, offset, mapping: current ?? (steps.has(kind) ? null : before) });
   });
   return instructions;
 }
@@ -214,12 +216,12 @@ function executionOrder(parents: readonly number[]): number[] {
 
 /** Which expression each instruction became; without the steps where those differ, and nothing where more does. */
 function pair(
-  instructions: readonly Instruction[],
+  instructions: readonly Located[],
   expressions: readonly Expression[],
-): (readonly [Instruction, Expression])[] {
+): (readonly [Located, Expression])[] {
   const matches = (left: readonly { kind: Kind }[], right: readonly { kind: Kind }[]): boolean =>
     left.length === right.length && left.every(({ kind }, at) => right[at]?.kind === kind);
-  const zip = (left: readonly Instruction[], right: readonly Expression[]): (readonly [Instruction, Expression])[] =>
+  const zip = (left: readonly Located[], right: readonly Expression[]): (readonly [Located, Expression])[] =>
     left.flatMap((each, at) => {
       const other = right[at];
       return other === undefined ? [] : [[each, other] as const];

@@ -3,7 +3,7 @@
  * function. What is asynchronous about `instrument` is only what it needs from outside: Binaryen and a digest.
  */
 import type { Metadata } from '../runtime/metadata.ts';
-import { analyse } from './binary/analysis.ts';
+import { analyse, maySuspend } from './binary/analysis.ts';
 import type { Analysis } from './binary/analysis.ts';
 import { functionImports, readOutline } from './binary/module.ts';
 import type { Outline } from './binary/module.ts';
@@ -12,8 +12,15 @@ import { ALLOCATOR_REMEDY, findAllocator, findShadowStack, namedGlobal } from '.
 import { settle } from './options.ts';
 import type { InstrumentOptions, Settings } from './options.ts';
 import { rewrite } from './pipeline.ts';
-import type { Plan } from './pipeline.ts';
-import { matchFunctions, matchSuspending, refuseFunctions, refuseModule, selectFunctions } from './refuse.ts';
+import type { Plan } from './plan.ts';
+import {
+  matchFunctions,
+  matchSuspending,
+  refuseCode,
+  refuseForAsyncify,
+  refuseModule,
+  selectFunctions,
+} from './refuse.ts';
 import { parseSourceMap } from './source-map.ts';
 
 export interface InstrumentResult {
@@ -25,7 +32,7 @@ export interface InstrumentResult {
   readonly metadata: Metadata;
   /** Suspending imports, `module.name`. */
   readonly suspending: readonly string[];
-  /** How many of the module's own functions there are, and how many can now be suspended. */
+  /** How many of the module's own functions there are, and how many may now be on the stack at a suspension. */
   readonly functions: { readonly total: number; readonly instrumented: number };
   /** Bytes. */
   readonly size: { readonly before: number; readonly after: number };
@@ -53,10 +60,12 @@ export function prepare(bytes: Uint8Array, options: InstrumentOptions, allowNone
   const suspending =
     allowNone && settings.suspending.length === 0 ? new Set<number>() : matchSuspending(outline, settings.suspending);
   const analysis = analyse(outline);
-  const instrumented = selectFunctions(outline, analysis, suspending, settings);
-  refuseFunctions(outline, analysis, suspending, instrumented, settings.asserts);
+  refuseCode(outline, analysis);
+  const instrumented = functionsToSuspend(outline, analysis, suspending, settings);
   const stack = findShadowStack(outline, analysis, settings);
-  const allocator = findAllocator(outline, analysis, settings, stack);
+  // On the engine's own stacks only the regions of shadow stacks take memory of the guest.
+  const needsMemory = settings.target === 'asyncify' || stack?.kind === 'llvm' || settings.allocator !== 'auto';
+  const allocator = needsMemory ? findAllocator(outline, analysis, settings, stack) : null;
   const fiberGlobals = new Map(settings.fiberGlobals.map((name) => [name, namedGlobal(outline, name, 'fiberGlobals')]));
   const sourceMap = settings.sourceMap === null ? null : parseSourceMap(settings.sourceMap);
   const plan = {
@@ -75,8 +84,23 @@ export function prepare(bytes: Uint8Array, options: InstrumentOptions, allowNone
   return { bytes, outline, analysis, settings, plan };
 }
 
-/** @param source SHA-256 of the bytes, hexadecimal */
-export function instrumentPrepared(binaryen: Binaryen, prepared: Prepared, source: string): InstrumentResult {
+function functionsToSuspend(
+  outline: Outline,
+  analysis: Analysis,
+  suspending: ReadonlySet<number>,
+  settings: Settings,
+): Set<number> {
+  if (settings.target === 'jspi') return maySuspend(outline, analysis, suspending, false, new Set(), true);
+  const instrumented = selectFunctions(outline, analysis, suspending, settings);
+  refuseForAsyncify(outline, analysis, suspending, instrumented, settings.asserts);
+  return instrumented;
+}
+
+/**
+ * @param binaryen may be null where it is not needed, see `needsBinaryen`
+ * @param source SHA-256 of the bytes, hexadecimal
+ */
+export function instrumentPrepared(binaryen: Binaryen | null, prepared: Prepared, source: string): InstrumentResult {
   const { bytes, outline, plan } = prepared;
   const rewritten = rewrite(binaryen, { ...plan, source });
   const warnings: string[] = [];

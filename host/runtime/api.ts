@@ -9,6 +9,15 @@ import type { FiberError } from '../errors.ts';
 export type Source = URL | BufferSource | WebAssembly.Module | Response;
 
 /**
+ * One guest, instrumented for each backend (`wasm-fibers instrument --target both`). Only the one that is needed is
+ * fetched.
+ */
+export interface SourcePair {
+  readonly asyncify: Source | PromiseLike<Source>;
+  readonly jspi: Source | PromiseLike<Source>;
+}
+
+/**
  * The imports by module and name. Functions may return promises where the module was instrumented for it. Memories,
  * tables and globals pass through as they are.
  */
@@ -44,7 +53,7 @@ type Result<F> = F extends (...args: never[]) => infer R ? Awaited<R> : never;
 
 /** Options of `instantiate`. */
 export interface GuestOptions {
-  /** How stacks are switched; `auto` (default) takes the best that engine and module can do. */
+  /** How stacks are switched. `auto` (default): JSPI where the engine has it and the module supports it, else Asyncify. */
   readonly backend?: 'auto' | BackendKind;
   /** One fiber at a time, in order of arrival, for guests that are not re-entrant. Default false. */
   readonly exclusive?: boolean;
@@ -131,14 +140,19 @@ export interface FiberInfo {
   readonly stack: readonly string[] | null;
 }
 
-/** What happened. `slow`: a wait has lasted longer than `slowAfter`. */
+/**
+ * What happened. `slow`: a wait has lasted longer than `slowAfter`. `exclusive`, once: this fiber waits for its turn though
+ * the option was not set, since the module does not allow fibers to be isolated from each other.
+ */
 export interface FiberEvent {
-  readonly type: 'spawn' | 'suspend' | 'resume' | 'end' | 'trap' | 'slow' | 'poison';
+  readonly type: 'spawn' | 'suspend' | 'resume' | 'end' | 'trap' | 'slow' | 'poison' | 'exclusive';
   readonly fiber: Fiber;
   /** At `suspend`, `resume` and `slow`: the import. */
   readonly import?: string | undefined;
   /** At `end`, if the fiber failed, and at `trap` and `poison`. */
   readonly error?: unknown;
+  /** At `exclusive`: why, and what to do about it. */
+  readonly reason?: string;
 }
 
 /** One WebAssembly instance whose calls run as fibers. */

@@ -1,10 +1,15 @@
 /** What a host function can ask about who called it, without being handed anything. */
-import { currentTask } from '../backends/current.ts';
+import { currentBackend, currentTask } from '../backends/current.ts';
 import type { Fiber } from './api.ts';
 import type { RunnableFiber } from './fiber.ts';
 
-/** Every task of every backend is a fiber of this package (see scheduler.ts). */
-const current = (): RunnableFiber | null => currentTask as RunnableFiber | null;
+/**
+ * Every task of every backend is a fiber of this package (see scheduler.ts). Where no host function of its guest runs, it
+ * is one that has ended: JSPI learns of that later.
+ */
+export function runningFiber(): RunnableFiber | null {
+  return currentBackend?.busy === true ? (currentTask as RunnableFiber | null) : null;
+}
 
 /**
  * The fiber whose guest code called the host function that asks. Right until the function's first `await`, and right
@@ -15,7 +20,7 @@ const current = (): RunnableFiber | null => currentTask as RunnableFiber | null;
  * const imports = { env: { log: (code: number) => console.log(currentFiber()?.name, code) } };
  */
 export function currentFiber(): Fiber | null {
-  return current();
+  return runningFiber();
 }
 
 /**
@@ -23,5 +28,5 @@ export function currentFiber(): Fiber | null {
  * `sync` call, behind another host function, in a catch body, in imports that are not suspending, and after `dispose`.
  */
 export function canSuspend(): boolean {
-  return current()?.owner.canSuspend() === true;
+  return runningFiber()?.owner.canSuspend() === true;
 }

@@ -55,10 +55,19 @@ export class Waiter {
 export interface Entry {
   readonly name: string;
   readonly fn: GuestFunction;
+  /** What the instrumenter has put around `fn` for fibers; else `fn`. */
+  readonly enter: GuestFunction;
+  /** What the backend has made of `enter`, once that was called. */
+  run: GuestFunction | null;
   /** See `Task.onMainStack`. */
   readonly main: boolean;
   /** Null if arguments and result pass as they are. */
   readonly conversion: EntryConversion | null;
+}
+
+/** An entry whose values pass as they are. */
+export function plainEntry(name: string, fn: GuestFunction, main = false): Entry {
+  return { name, fn, enter: fn, run: null, main, conversion: null };
 }
 
 export class RunnableFiber implements Task, Fiber {
@@ -117,11 +126,19 @@ export class RunnableFiber implements Task, Fiber {
     });
   }
 
-  constructor(owner: FiberOwner, id: number, name: string, entry: Entry, args: readonly unknown[], created: number) {
+  constructor(
+    owner: FiberOwner,
+    id: number,
+    name: string,
+    entry: Entry,
+    run: GuestFunction,
+    args: readonly unknown[],
+    created: number,
+  ) {
     this.owner = owner;
     this.id = id;
     this.name = name;
-    this.entry = entry.fn;
+    this.entry = run;
     this.args = args;
     this.onMainStack = entry.main;
     this.conversion = entry.conversion;

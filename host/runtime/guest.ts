@@ -5,7 +5,7 @@ import type { Fiber, FiberInfo, SpawnOptions } from './api.ts';
 import { SECTION } from './metadata.ts';
 import { checkSpawnOptions } from './options.ts';
 import type { Binding } from './binding.ts';
-import type { Entry } from './fiber.ts';
+import { type Entry, plainEntry } from './fiber.ts';
 import type { Scheduler } from './scheduler.ts';
 
 /** Exports that expect the whole of the guest's own stack. */
@@ -47,10 +47,10 @@ export class EmbeddedGuest {
         this.exports[name] = value === undefined ? value : (binding?.value?.(name, value) ?? value);
         continue;
       }
+      const enter = instance.exports[`${SECTION}.enter.${name}`];
       const entry: Entry = {
-        name,
-        fn: value as GuestFunction,
-        main: MAIN_EXPORTS.includes(name),
+        ...plainEntry(name, value as GuestFunction, MAIN_EXPORTS.includes(name)),
+        ...(typeof enter === 'function' && { enter: enter as GuestFunction }),
         conversion: binding?.entry(name) ?? null,
       };
       this.#entries.set(name, entry);
@@ -96,7 +96,7 @@ export class EmbeddedGuest {
     }
     let wrapped = this.#wrapped.get(fn);
     if (wrapped === undefined) {
-      const entry: Entry = { name: fn.name ? `function ${fn.name}` : 'function', fn, main: false, conversion: null };
+      const entry = plainEntry(fn.name ? `function ${fn.name}` : 'function', fn);
       wrapped = (...args) => this.#scheduler.call(entry, args);
       this.#wrapped.set(fn, wrapped);
     }

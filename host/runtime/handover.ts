@@ -6,18 +6,32 @@
  *
  * So for a few microtasks, as many as `await` and one asynchronous function around it take, starts and resumes wait, each
  * in the async context of whoever asked for it. After that they go on in their order, until the next result.
+ *
+ * On JSPI a fiber that was told to go on does so a microtask later: from then until it waits or has ended, too, the others
+ * wait, or one of them could already have been told.
  */
 const MICROTASKS = 4;
 
 export class Handover {
   #left = 0;
+  #held = false;
   /** One that has waited has been told to go on and has not run yet. */
   #opened = false;
   readonly #waiting: (() => void)[] = [];
 
   /** Must what wants to run guest code wait? */
   get busy(): boolean {
-    return this.#left > 0 || this.#opened || this.#waiting.length > 0;
+    return this.#held || this.#left > 0 || this.#opened || this.#waiting.length > 0;
+  }
+
+  /** Nobody else until `release`. */
+  hold(): void {
+    this.#held = true;
+  }
+
+  release(): void {
+    this.#held = false;
+    if (this.#left === 0) this.#next();
   }
 
   /** A result is on its way. */
@@ -41,7 +55,7 @@ export class Handover {
   };
 
   #next(): void {
-    if (this.#opened) return;
+    if (this.#opened || this.#held) return;
     const open = this.#waiting.shift();
     if (open === undefined) return;
     this.#opened = true;

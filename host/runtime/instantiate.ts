@@ -1,11 +1,14 @@
 /** From a source to a guest: compile, read what the module says of itself, link, instantiate, run its start function. */
 import { FiberError } from '../errors.ts';
-import type { Guest, GuestOptions, Imports, Source, UntypedExports } from './api.ts';
-import type { AsyncifyControls } from '../backends/asyncify.ts';
+import type { Guest, GuestOptions, Imports, Source, SourcePair, UntypedExports } from './api.ts';
 import type { GuestFunction } from '../backends/backend.ts';
-import { asyncifyControls, findMemory, type GuestParts } from './attach.ts';
+import { whyOneAtATime } from './attach-jspi.ts';
 import type { Binding } from './binding.ts';
+import { chooseBackend, pickSource } from './choice.ts';
+import { connect } from './connect.ts';
 import { explain } from './failures.ts';
+import { plainEntry } from './fiber.ts';
+import { findMemory } from './guest-parts.ts';
 import { EmbeddedGuest } from './guest.ts';
 import { linkImports } from './linking.ts';
 import { readMetadata, SECTION } from './metadata.ts';
@@ -19,8 +22,9 @@ import { compile } from './source.ts';
  *
  * Give the types of the exports to have them promise-returning: `instantiate<{ run(id: number): number }>(...)`.
  *
- * @param source the module, best instrumented with `wasm-fibers instrument`; a module that was not runs too, but cannot
- * wait
+ * @param source the module, best instrumented with `wasm-fibers instrument`; or a pair `{ asyncify, jspi }` of modules made
+ * with `--target both`, of which the one that is needed is fetched. A module that was not instrumented runs too, and can
+ * wait on engines that have JSPI, at imports marked `suspending(fn)`
  * @param imports by module and name; a function that was named suspending may return a promise or a thenable
  * @throws FiberError `NOT_WASM`, `BAD_MODULE`, `BAD_METADATA`, `MISSING_IMPORTS`, `INVALID_OPTION`,
  * `BACKEND_UNAVAILABLE`; and whatever the module's start function throws
@@ -31,7 +35,7 @@ import { compile } from './source.ts';
  * const [a, b] = await Promise.all([guest.exports.run(1), guest.exports.run(2)]);
  */
 export async function instantiate<E = UntypedExports>(
-  source: Source | PromiseLike<Source>,
+  source: Source | SourcePair | PromiseLike<Source>,
   imports: Imports = {},
   options: GuestOptions = {},
 ): Promise<Guest<E>> {
@@ -45,42 +49,49 @@ export async function instantiate<E = UntypedExports>(
  */
 export async function instantiateWith<E>(
   bind: (module: WebAssembly.Module) => Binding | null,
-  source: Source | PromiseLike<Source>,
+  source: Source | SourcePair | PromiseLike<Source>,
   given: Imports,
   options: GuestOptions,
 ): Promise<Guest<E>> {
   const checked = checkOptions(options);
   checked.signal?.throwIfAborted();
-  const module = await compile(source);
+  const picked = pickSource(source, given, checked.backend);
+  const module = await compile(picked.source);
   const metadata = readMetadata(module);
+  const engine = chooseBackend(checked.backend, picked.kind, metadata, given);
   const binding = bind(module);
-  const scheduler = new Scheduler(checked);
-  const { backend } = scheduler;
+  const scheduler = new Scheduler(
+    checked,
+    (hooks) => connect(hooks, metadata, engine),
+    engine === null ? null : whyOneAtATime(module, metadata),
+  );
+  const { backend } = scheduler.connection;
   const imports = binding === null ? given : binding.imports(module, given);
   const linked = linkImports(module, imports, metadata, backend, binding);
-  if (metadata !== null) linked[SECTION] = backend.linkControls();
   try {
     const instance = await instantiateModule(module, linked);
     const memory = findMemory(instance, linked);
     // The types of the exports are the caller's to know.
     const guest = new EmbeddedGuest(scheduler, module, instance, memory, binding) as unknown as Guest<E>;
     scheduler.attach(guest as unknown as Guest, metadata?.stack?.kind === 'assemblyscript', binding);
-    if (metadata !== null && memory !== null) {
-      const callSync = (fn: GuestFunction, args: readonly unknown[]): unknown => backend.callSync(fn, args);
-      backend.attach(controls({ metadata, exports: instance.exports, memory, options: checked, callSync }));
-    }
+    scheduler.connection.attach({
+      exports: instance.exports,
+      memory,
+      options: checked,
+      callSync: (fn, args) => backend.callSync(fn, args),
+    });
     binding?.attach({
       guest: guest as unknown as Guest,
       memory,
       spawn: (fn, name, args, parent) =>
-        scheduler.launch({ name, fn, main: false, conversion: null }, args, parent === undefined ? null : { parent }),
-      callSync: (fn, args) => scheduler.callSync({ name: fn.name, fn, main: false, conversion: null }, args),
+        scheduler.launch(plainEntry(name, fn), args, parent === undefined ? null : { parent }),
+      callSync: (fn, args) => scheduler.callSync(plainEntry(fn.name, fn), args),
     });
     checked.signal?.throwIfAborted();
     if (metadata?.start === true) {
       const start = instance.exports[`${SECTION}.start`];
       if (typeof start === 'function') {
-        await scheduler.call({ name: 'start', fn: start as GuestFunction, main: true, conversion: null }, []);
+        await scheduler.call(plainEntry('start', start as GuestFunction, true), []);
       }
     }
     return guest;
@@ -88,21 +99,6 @@ export async function instantiateWith<E>(
     // Nobody will ever hold the guest: it lets go of the signal, and of what its start function has begun.
     void scheduler.dispose();
     throw explain(error);
-  }
-}
-
-/** @throws FiberError `BAD_METADATA` if what the module exports for switching is not what the section says */
-function controls(parts: GuestParts): AsyncifyControls {
-  try {
-    return asyncifyControls(parts);
-  } catch (cause) {
-    // The engine refuses to convert a value: the export has other parameters or results.
-    if (!(cause instanceof TypeError)) throw cause;
-    throw new FiberError(
-      'BAD_METADATA',
-      `The module's exports for switching between fibers are not of the types that its custom section promises: ${cause.message}. Instrument the original module again.`,
-      { cause },
-    );
   }
 }
 

@@ -8,6 +8,7 @@ import { generatorOf, isRepeatable } from '../backends/trampolines.ts';
 import type { Imports } from './api.ts';
 import type { Binding } from './binding.ts';
 import { type ImportSignature, isOfLibrary, type Metadata, SECTION } from './metadata.ts';
+import { isMarkedSuspending } from './suspending.ts';
 
 /** @throws FiberError `MISSING_IMPORTS` that names every one */
 export function linkImports(
@@ -25,8 +26,12 @@ export function linkImports(
   }
   const linked: Record<string, Record<string, WebAssembly.ImportValue>> = Object.create(null);
   const missing: string[] = [];
+  const controls: string[] = [];
   for (const { module: from, name, kind } of WebAssembly.Module.imports(module)) {
-    if (from === SECTION && metadata !== null) continue;
+    if (from === SECTION && metadata !== null) {
+      controls.push(name);
+      continue;
+    }
     const path = `${from}.${name}`;
     const types = signatures.get(keyOf({ module: from, name })) ?? [];
     const value = given(given(imports, from), name);
@@ -46,7 +51,7 @@ export function linkImports(
     // What stays in the middle of the stack deals in the guest's own values.
     const conversion = generatorOf(fn) !== null || isRepeatable(fn, path) ? null : (binding?.site(from, name) ?? null);
     target[name] = backend.link(
-      { name: path, ...shape(types), conversion },
+      { name: path, ...shape(types, metadata === null && isMarkedSuspending(fn)), conversion },
       conversion === null ? fn : conversion.wrap(fn),
     );
   }
@@ -62,6 +67,7 @@ export function linkImports(
       `The module imports what was not given: ${missing.join(', ')}. Pass them to instantiate as { module: { name: value } }.`,
     );
   }
+  if (metadata !== null) linked[SECTION] = backend.linkControls(controls);
   return linked;
 }
 
@@ -82,9 +88,9 @@ function keyOf({ module, name }: { readonly module: string; readonly name: strin
 }
 
 /** What the backend has to know of an import. A module may import one name with several types, and gets one function. */
-function shape(types: readonly ImportSignature[]): Omit<Site, 'name' | 'conversion'> {
+function shape(types: readonly ImportSignature[], marked: boolean): Omit<Site, 'name' | 'conversion'> {
   const [first] = types;
-  const suspending = types.some((each) => each.suspending);
+  const suspending = marked || types.some((each) => each.suspending);
   if (first === undefined) return { suspending, arity: -1, placeholder: undefined };
   // `false` converts to zero in every number type.
   if (types.some((each) => describe(each) !== describe(first))) return { suspending, arity: -1, placeholder: false };

@@ -17,6 +17,9 @@ export function isOfLibrary(path: string): boolean {
 /** A longer section is refused unread: 16 MiB hold a hundred thousand imports. */
 const MAX_SECTION_BYTES = 1 << 24;
 
+/** What a module was instrumented for: `asyncify` runs everywhere, `jspi` on engines that switch stacks themselves. */
+export type Target = 'asyncify' | 'jspi';
+
 export type ValueType = 'i32' | 'i64' | 'f32' | 'f64' | 'v128' | 'funcref' | 'externref';
 
 export interface ImportSignature {
@@ -30,12 +33,12 @@ export interface ImportSignature {
 
 export interface Metadata {
   readonly version: number;
-  readonly target: 'asyncify';
+  readonly target: Target;
   /** SHA-256 of the module before instrumentation, in hexadecimal. */
   readonly source: string;
   /** Every function import of the source module, in its order. */
   readonly imports: readonly ImportSignature[];
-  /** Bytes that the largest frame takes in the window. */
+  /** Bytes that the largest frame takes in the window; 0 for `jspi`. */
   readonly largestFrame: number;
   /** The guest's shadow stack; `low` is the lowest address that it may reach, as far as the instrumenter could tell. */
   readonly stack: null | { readonly kind: 'llvm'; readonly low: number } | { readonly kind: 'assemblyscript' };
@@ -67,23 +70,12 @@ export function readMetadata(module: WebAssembly.Module): Metadata | null {
 
 /** The same for the bytes of the section. */
 export function parseMetadata(bytes: Uint8Array): Metadata {
-  const value = parseObject(bytes, bad);
+  const value = parseObject(bytes, badMetadata);
   if (value['version'] !== FORMAT_VERSION) {
-    throw bad(`its format version is ${String(value['version'])}, this package reads ${FORMAT_VERSION}`);
+    throw badMetadata(`its format version is ${String(value['version'])}, this package reads ${FORMAT_VERSION}`);
   }
-  const valid =
-    value['target'] === 'asyncify' &&
-    typeof value['source'] === 'string' &&
-    isUint32(value['largestFrame']) &&
-    typeof value['start'] === 'boolean' &&
-    typeof value['catchDepth'] === 'boolean' &&
-    isRecord(value['options']) &&
-    isArrayOf(value['globals'], isString) &&
-    isArrayOf(value['imports'], isImport) &&
-    (value['stack'] === null || isStack(value['stack'])) &&
-    (value['allocator'] === null || isAllocator(value['allocator']));
-  if (!valid) throw bad('a field is missing or of the wrong type');
-  // Every field was checked above; the compiler cannot follow a conjunction of guards over an index signature.
+  if (!isMetadata(value)) throw badMetadata('a field is missing or of the wrong type');
+  // Every field was checked above; the compiler cannot follow a table of guards.
   return value as unknown as Metadata;
 }
 
@@ -103,50 +95,59 @@ export function parseObject(
   return value;
 }
 
-function bad(reason: string, cause?: unknown): FiberError {
+export function badMetadata(reason: string, cause?: unknown): FiberError {
   return new FiberError(
     'BAD_METADATA',
-    `The custom section "${SECTION}" cannot be used: ${reason}. Instrument the original module again with this version of wasm-fibers.`,
+    `The custom section "${SECTION}" cannot be used: ${reason}. Instrument the original module again, with this version of wasm-fibers, and last: after wasm-opt and other tools.`,
     { cause },
   );
 }
 
-function isImport(value: unknown): boolean {
-  return (
-    isRecord(value) &&
-    isString(value['module']) &&
-    isString(value['name']) &&
-    isArrayOf(value['params'], isString) &&
-    isArrayOf(value['results'], isString) &&
-    typeof value['suspending'] === 'boolean'
-  );
-}
+type Guard = (value: unknown) => boolean;
 
-function isStack(value: unknown): boolean {
-  return (
-    isRecord(value) && (value['kind'] === 'assemblyscript' || (value['kind'] === 'llvm' && isUint32(value['low'])))
-  );
-}
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+const isString: Guard = (value) => typeof value === 'string';
+const isBoolean: Guard = (value) => typeof value === 'boolean';
+const isUint32: Guard = (value) => (value as number) >>> 0 === value;
+const one =
+  (...values: readonly unknown[]): Guard =>
+  (value) =>
+    values.includes(value);
+const either =
+  (...guards: readonly Guard[]): Guard =>
+  (value) =>
+    guards.some((is) => is(value));
+const list =
+  (of: Guard): Guard =>
+  (value) =>
+    Array.isArray(value) && value.every(of);
+const record =
+  (fields: Readonly<Record<string, Guard>>): Guard =>
+  (value) =>
+    isRecord(value) && Object.entries(fields).every(([name, is]) => is(value[name]));
 
-function isAllocator(value: unknown): boolean {
-  return (
-    isRecord(value) &&
-    (value['kind'] === 'grow' || (value['kind'] === 'exports' && isString(value['alloc']) && isString(value['free'])))
-  );
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-function isArrayOf(value: unknown, item: (value: unknown) => boolean): boolean {
-  return Array.isArray(value) && value.every(item);
-}
-
-function isString(value: unknown): boolean {
-  return typeof value === 'string';
-}
-
-function isUint32(value: unknown): boolean {
-  return typeof value === 'number' && value >>> 0 === value;
-}
+const isMetadata = record({
+  target: one('asyncify', 'jspi'),
+  source: isString,
+  imports: list(
+    record({
+      module: isString,
+      name: isString,
+      params: list(isString),
+      results: list(isString),
+      suspending: isBoolean,
+    }),
+  ),
+  largestFrame: isUint32,
+  stack: either(one(null), record({ kind: one('assemblyscript') }), record({ kind: one('llvm'), low: isUint32 })),
+  allocator: either(
+    one(null),
+    record({ kind: one('grow') }),
+    record({ kind: one('exports'), alloc: isString, free: isString }),
+  ),
+  start: isBoolean,
+  catchDepth: isBoolean,
+  globals: list(isString),
+  options: isRecord,
+});

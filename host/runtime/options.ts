@@ -1,9 +1,11 @@
 /** Checks of what embedders pass, so that a typing error is reported where it was made and not as a trap much later. */
+import type { BackendKind } from '../backends/backend.ts';
 import { FiberError } from '../errors.ts';
 import type { GuestOptions, SpawnOptions } from './api.ts';
 import { RunnableFiber } from './fiber.ts';
 
 export interface CheckedOptions extends GuestOptions {
+  readonly backend: 'auto' | BackendKind;
   readonly maxFibers: number;
   readonly stackSize: number;
   readonly windowSize: number;
@@ -36,20 +38,15 @@ const SPAWN_OPTIONS: Record<keyof SpawnOptions, Kind> = {
   parent: 'fiber',
 };
 
-/** @throws FiberError `INVALID_OPTION`, `BACKEND_UNAVAILABLE` */
+/** @throws FiberError `INVALID_OPTION` */
 export function checkOptions(options: GuestOptions): CheckedOptions {
   checkKinds(options, GUEST_OPTIONS);
   const { backend = 'auto', onTrap = 'continue' } = options;
-  if (backend === 'jspi') {
-    throw new FiberError(
-      'BACKEND_UNAVAILABLE',
-      'This version of wasm-fibers has no JSPI backend. Leave the option backend out, or set it to "asyncify".',
-    );
-  }
-  oneOf('backend', backend, ['auto', 'asyncify']);
+  oneOf('backend', backend, ['auto', 'asyncify', 'jspi']);
   oneOf('onTrap', onTrap, ['continue', 'poison']);
   return {
     ...options,
+    backend,
     maxFibers: integer('maxFibers', options.maxFibers ?? 10_000, 1, 'fibers'),
     stackSize: alignUp(integer('stackSize', options.stackSize ?? 65_536, 1024, 'bytes')),
     windowSize: alignUp(integer('windowSize', options.windowSize ?? 16_384, 64, 'bytes')),

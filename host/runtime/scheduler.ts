@@ -6,15 +6,16 @@
  *   now runs in a microtask of its own, in the async context of whoever asked for it.
  * - Every live fiber is in the list, and every way out of a fiber goes through `ended`.
  */
-import { AsyncifyBackend } from '../backends/asyncify.ts';
-import type { BackendHooks, Site, Task } from '../backends/backend.ts';
+import type { Backend, BackendHooks, Site, Task } from '../backends/backend.ts';
 import { call } from '../backends/call.ts';
-import { currentBackend, currentTask } from '../backends/current.ts';
+import { currentBackend } from '../backends/current.ts';
 import { ignore, isThenable } from '../backends/thenable.ts';
 import { FiberError } from '../errors.ts';
 import { guestFrames } from '../trace.ts';
 import type { FiberEvent, Guest, SpawnOptions } from './api.ts';
 import type { Binding, EntryConversion } from './binding.ts';
+import type { Connection } from './connect.ts';
+import { runningFiber } from './current.ts';
 import { tell } from './events.ts';
 import { explain, isAbrupt } from './failures.ts';
 import { afterTurn, mustYield } from './fairness.ts';
@@ -29,7 +30,8 @@ import { SlowWatch } from './slow.ts';
 import { Turn, Turns } from './turns.ts';
 
 export class Scheduler implements FiberOwner, BackendHooks {
-  readonly backend: AsyncifyBackend;
+  readonly connection: Connection;
+  readonly backend: Backend;
   readonly #options: CheckedOptions;
   readonly #emit: ((event: FiberEvent) => void) | null;
   readonly #slow: SlowWatch | null;
@@ -38,7 +40,11 @@ export class Scheduler implements FiberOwner, BackendHooks {
   #guest: Guest | null = null;
   /** For guests whose results may be references that only the embedder holds. */
   #handover: Handover | null = null;
+  /** Of such a guest, on a backend that continues fibers later: the fiber that was told to run and has not stopped yet. */
+  #holder: RunnableFiber | null = null;
   #binding: Binding | null = null;
+  /** Why fibers wait for their turn though nobody has asked for that; told once. */
+  #oneAtATime: string | null;
   #nextId = 1;
   /** A fiber's arguments are being lowered: the embedder's getters run, and no guest code may but the allocator. */
   #lowering = false;
@@ -49,10 +55,13 @@ export class Scheduler implements FiberOwner, BackendHooks {
   #disposing: Promise<void> | null = null;
   readonly #onAbort = (): void => void this.dispose();
 
-  constructor(options: CheckedOptions) {
+  /** @param oneAtATime why the guest must be exclusive, whatever the options say; null if it need not */
+  constructor(options: CheckedOptions, connect: (hooks: BackendHooks) => Connection, oneAtATime: string | null) {
     this.#options = options;
-    this.backend = new AsyncifyBackend(this);
-    this.#turns = options.exclusive ? new Turns() : null;
+    this.connection = connect(this);
+    this.backend = this.connection.backend;
+    this.#oneAtATime = oneAtATime;
+    this.#turns = options.exclusive || oneAtATime !== null ? new Turns() : null;
     const { onEvent } = options;
     this.#emit = onEvent === undefined ? null : (event) => tell(onEvent, event);
     this.#slow = this.#emit === null ? null : new SlowWatch(options.slowAfter, () => this.#list.first, this.#emit);
@@ -128,13 +137,14 @@ export class Scheduler implements FiberOwner, BackendHooks {
         `The guest has ${this.#list.size} live fibers, as many as maxFibers allows. Wait for some to end, or raise it.`,
       );
     }
-    const fiber = new RunnableFiber(this, this.#nextId++, options?.name ?? entry.name, entry, args, Date.now());
+    const run = (entry.run ??= this.backend.entry(entry.enter));
+    const fiber = new RunnableFiber(this, this.#nextId++, options?.name ?? entry.name, entry, run, args, Date.now());
     markResult(fiber);
     this.#list.add(fiber);
     this.#emit?.({ type: 'spawn', fiber });
     let mine = true;
     if (this.#turns !== null) {
-      const parent = options?.parent ?? currentTask;
+      const parent = options?.parent ?? runningFiber();
       const inherited = parent instanceof RunnableFiber && parent.owner === this ? parent.turn : null;
       fiber.turn = inherited ?? new Turn();
       // The reaction keeps the async context of whoever asks for the fiber now.
@@ -143,6 +153,10 @@ export class Scheduler implements FiberOwner, BackendHooks {
         void new Promise<void>((resolve) => (open = resolve)).then(() => this.#begin(fiber));
         return open;
       });
+      if (!mine && this.#oneAtATime !== null) {
+        this.#emit?.({ type: 'exclusive', fiber, reason: this.#oneAtATime });
+        this.#oneAtATime = null;
+      }
     }
     if (options !== null) {
       let open: (run: () => void) => void = () => undefined;
@@ -180,6 +194,7 @@ export class Scheduler implements FiberOwner, BackendHooks {
       fiber.state = 'running';
       try {
         if (fiber.conversion !== null) fiber.args = this.#lower(fiber, fiber.conversion);
+        this.#hold(fiber);
         this.backend.start(fiber);
       } catch (error) {
         // Its arguments are wrong, or there was no stack to run it on; none of its code has run.
@@ -254,7 +269,20 @@ export class Scheduler implements FiberOwner, BackendHooks {
     fiber.value = value;
     fiber.state = 'running';
     this.#emit?.({ type: 'resume', fiber, import: fiber.site?.name });
+    this.#hold(fiber);
     this.backend.resume(fiber);
+  }
+
+  #hold(fiber: RunnableFiber): void {
+    if (this.#handover === null || this.backend.kind === 'asyncify') return;
+    this.#holder = fiber;
+    this.#handover.hold();
+  }
+
+  #release(fiber: RunnableFiber): void {
+    if (this.#holder !== fiber) return;
+    this.#holder = null;
+    this.#handover?.release();
   }
 
   // What the backend tells (BackendHooks). It knows tasks only; every task of this guest is a fiber made above.
@@ -277,7 +305,7 @@ export class Scheduler implements FiberOwner, BackendHooks {
     }
     fiber.waitsFor = target;
     fiber.site = site;
-    if (this.#options.debug) fiber.stack = guestFrames(new Error('').stack, true);
+    if (this.#options.debug) fiber.stack = guestFrames(new Error('').stack, true).slice(this.backend.shims);
     fiber.listen(promise);
   }
 
@@ -290,6 +318,7 @@ export class Scheduler implements FiberOwner, BackendHooks {
   suspended(task: Task): void {
     const fiber = task as RunnableFiber;
     fiber.state = 'suspended';
+    this.#release(fiber);
     if (this.#emit === null) return;
     this.#slow?.begin(fiber);
     this.#emit({ type: 'suspend', fiber, import: fiber.site?.name });
@@ -302,6 +331,8 @@ export class Scheduler implements FiberOwner, BackendHooks {
     const conversion = site?.conversion ?? null;
     fiber.site = fiber.waitsFor = fiber.stack = null;
     fiber.value = undefined;
+    // It was told to go on before the guest was poisoned.
+    if (this.#poison !== null) throw this.#poison;
     if (!failed) return conversion === null ? value : conversion.lower(value);
     if (value !== fiber.cancellation && conversion !== null && conversion.fail !== null) return conversion.fail(value);
     const { onReject } = this.#options;
@@ -340,6 +371,7 @@ export class Scheduler implements FiberOwner, BackendHooks {
     this.#list.remove(fiber);
     if (!failed && value !== undefined && conversion === null) this.#handover?.begin();
     fiber.settle(failed, error);
+    this.#release(fiber);
     if (failed && delivered === null && isAbrupt(error)) {
       this.#emit?.({ type: 'trap', fiber, error });
       if (this.#options.onTrap === 'poison') {
@@ -368,7 +400,7 @@ export class Scheduler implements FiberOwner, BackendHooks {
     this.#poison = this.#closed = poison;
     for (const fiber of this.fibers) {
       if (fiber.state === 'running') continue;
-      this.backend.abandon(fiber);
+      this.backend.abandon(fiber, poison);
       this.ended(fiber, true, poison);
       this.#emit?.({ type: 'poison', fiber, error: poison });
     }

@@ -1,6 +1,8 @@
 /**
  * Marks for modules that were not instrumented: nothing in such a module says which imports may return a promise.
  */
+import type { ImportValue } from './api.ts';
+
 const marked = new WeakSet<(...args: never[]) => unknown>();
 
 /**
@@ -15,6 +17,6 @@ export function suspending<F extends (...args: never[]) => unknown>(fn: F): F {
   return fn;
 }
 
-export function isMarkedSuspending(fn: (...args: never[]) => unknown): boolean {
-  return marked.has(fn);
+export function isMarkedSuspending(value: ImportValue): boolean {
+  return typeof value === 'function' && marked.has(value);
 }

@@ -9,6 +9,7 @@
  *
  * JavaScriptCore gives no offset: its frames stay as they are.
  */
+import { OWN } from '../trace.ts';
 
 /** A place in a source; lines and columns count from 1. */
 export interface Location {
@@ -52,7 +53,8 @@ export function parseStack(stack: string, message: string): Line[] {
   const lines = stack
     .slice(from)
     .split('\n')
-    .map((line) => parseLine(line));
+    .map((line) => parseLine(line))
+    .filter(({ frame }) => frame?.name?.startsWith(OWN) !== true);
   const [rest, ...others] = lines;
   return from === 0 || rest === undefined ? lines : [verbatim(stack.slice(0, from) + rest.text), ...others];
 }

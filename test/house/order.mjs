@@ -18,13 +18,13 @@ const ORDER = [
   ['cli/'],
 ];
 
-/** Packages that only the named folder of host/ may load. Types (`import type`) cost nothing and may go anywhere. */
+/** Packages that only the named folders of host/ may load. Types (`import type`) cost nothing and may go anywhere. */
 const PACKAGES = {
-  '@jridgewell/trace-mapping': 'source-maps/',
-  binaryen: 'instrument/',
-  assemblyscript: 'assemblyscript/',
-  '@wasmer/wasi': 'wasi/',
-  commander: 'cli/',
+  '@jridgewell/trace-mapping': ['source-maps/', 'instrument/'],
+  binaryen: ['instrument/'],
+  assemblyscript: ['assemblyscript/'],
+  '@wasmer/wasi': ['wasi/'],
+  commander: ['cli/'],
 };
 
 /** What runs in Node alone: the command, and what runs inside of the AssemblyScript compiler. */
@@ -53,12 +53,12 @@ function violation(file, specifier, typeOnly) {
   const name = packageOf(specifier);
   if (name === 'wasm-fibers')
     return `host/${file} imports its own package by name, which hides the order of folders: use a relative path.`;
-  const home = PACKAGES[name];
-  if (home === undefined)
+  const homes = PACKAGES[name];
+  if (homes === undefined)
     return `'${name}' is no package that host/ may import: its dependencies are listed in test/house/order.mjs.`;
-  return typeOnly || file.startsWith(home)
+  return typeOnly || homes.some((home) => file.startsWith(home))
     ? undefined
-    : `Only host/${home} may import '${name}'; elsewhere use 'import type' or call host/${home}.`;
+    : `Only ${homes.map((home) => `host/${home}`).join(' and ')} may import '${name}'; elsewhere use 'import type' or call host/${homes[0]}.`;
 }
 
 /** True where every binding of an import or export declaration is a type. */

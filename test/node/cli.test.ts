@@ -18,6 +18,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { inspect } from '../../host/instrument/index.ts';
+import type { Metadata } from '../../host/instrument/index.ts';
 import { readOutline } from '../../host/instrument/binary/module.ts';
 import { assemble } from './instrument-driver.ts';
 
@@ -173,7 +175,20 @@ describe('wasm-fibers instrument', () => {
   });
 
   test.each([
-    ['no arguments', ['instrument'], /'-o, --output <file>' not specified/],
+    ['no arguments', ['instrument'], /missing required argument 'input'/],
+    ['no output', ['instrument', 'in.wasm'], /'-o, --output <file>' not specified/],
+    [
+      'an unknown target',
+      ['instrument', 'in.wasm', '-o', 'x.wasm', '--target', 'wasmfx'],
+      /Allowed choices are asyncify/,
+    ],
+    ['two modules to one stream', ['instrument', 'in.wasm', '-o', '-', '--target', 'both'], /two modules are written/],
+    ['a pair without a name', ['instrument', '-', '--target', 'both'], /standard input need a name/],
+    [
+      'two maps to one stream',
+      ['instrument', 'in.wasm', '--target', 'both', '-ism', 'in.map', '-osm', '-'],
+      /two source maps are written/,
+    ],
     ['no input', ['instrument', '-o', 'x.wasm'], /missing required argument 'input'/],
     ['an unknown option', ['instrument', 'in.wasm', '-o', 'x.wasm', '--suspend', 'a'], /unknown option '--suspend'/],
     ['an unknown level', ['instrument', 'in.wasm', '-o', 'x.wasm', '-O9'], /must be -O0/],
@@ -248,6 +263,136 @@ describe('wasm-fibers instrument', () => {
     expect((await cli(args)).stderr).not.toContain(escape);
     expect((await cli(args, { env: { FORCE_COLOR: '1' } })).stderr).toContain(escape);
     expect((await cli(args, { env: { FORCE_COLOR: '1', NO_COLOR: '1' } })).stderr).not.toContain(escape);
+  });
+});
+
+describe('--target', () => {
+  const metadataOf = async (name: string): Promise<Metadata | null> => inspect(await readFile(at(name))).metadata;
+  const targetOf = async (name: string): Promise<string | undefined> => (await metadataOf(name))?.target;
+
+  test('jspi writes a module that is not rewritten, and says so', async () => {
+    const args = ['instrument', 'in.wasm', '-o', 'for.jspi.wasm', '--target', 'jspi', '--suspending', 'env.sleep'];
+    const { code, stdout, stderr } = await cli(args);
+    expect({ code, stdout }).toEqual({ code: 0, stdout: '' });
+    expect(stderr).toMatch(
+      /^instrumented for\.jspi\.wasm for jspi: 1 of 2 functions may wait, none rewritten, \d+ bytes -> .*suspending: env\.sleep\n$/m,
+    );
+    expect(await targetOf('for.jspi.wasm')).toBe('jspi');
+  });
+
+  test('both writes a pair, beside the input unless a name is given, and reports both sizes', async () => {
+    const beside = await cli(['instrument', 'in.wasm', '--target', 'both', '--suspending', 'env.sleep']);
+    expect(beside.code).toBe(0);
+    const sizes = (await Promise.all(['asyncify', 'jspi'].map((target) => stat(at(`in.${target}.wasm`))))).map(
+      ({ size }) => (size < 1000 ? `${size} bytes` : `${(size / 1000).toFixed(1)} kB`),
+    );
+    expect(beside.stderr).toMatch(new RegExp(`^instrumented in\\.asyncify\\.wasm: 1 of 2 .* -> ${sizes[0]} `, 'm'));
+    expect(beside.stderr).toMatch(
+      new RegExp(`^instrumented in\\.jspi\\.wasm for jspi: 1 of 2 .* -> ${sizes[1]} `, 'm'),
+    );
+    expect([await targetOf('in.asyncify.wasm'), await targetOf('in.jspi.wasm')]).toEqual(['asyncify', 'jspi']);
+    for (const [output, stem] of [
+      ['named.wasm', 'named'],
+      ['bare', 'bare'],
+      ['-x', './-x'],
+    ] as const) {
+      const args = ['--target', 'both', '--suspending', '*', '-q', `--output=${output}`];
+      expect(await cli(['instrument', 'in.wasm', ...args])).toEqual({ code: 0, stdout: '', stderr: '' });
+      expect([await targetOf(`${stem}.asyncify.wasm`), await targetOf(`${stem}.jspi.wasm`)]).toEqual([
+        'asyncify',
+        'jspi',
+      ]);
+    }
+    const piped = ['instrument', '-', '-o', 'piped.wasm', '--target', 'both', '--suspending', '*', '-q'];
+    expect((await cli(piped, { input: await readFile(at('in.wasm')) })).code).toBe(0);
+    expect(await targetOf('piped.jspi.wasm')).toBe('jspi');
+  });
+
+  test('options that only one of a pair has are for that one', async () => {
+    const args = ['--target', 'both', '--suspending', '*', '--remove', 'other', '-O2', '-q', '-o', 'lists.wasm'];
+    expect((await cli(['instrument', 'in.wasm', ...args])).code).toBe(0);
+    expect((await metadataOf('lists.asyncify.wasm'))?.options).toMatchObject({ remove: ['other'], optimizeLevel: 2 });
+    expect((await metadataOf('lists.jspi.wasm'))?.options).toEqual({
+      optimizeLevel: 2,
+      shrinkLevel: 0,
+      suspending: ['*'],
+    });
+    const alone = await cli([
+      'instrument',
+      'in.wasm',
+      '-o',
+      'x.wasm',
+      '--target',
+      'jspi',
+      '--suspending',
+      '*',
+      '--only',
+      'run',
+    ]);
+    expect(alone).toMatchObject({ code: 1, stderr: expect.stringContaining("means nothing for the target 'jspi'") });
+  });
+
+  test('each of a pair has a source map of its own, and its URL', async () => {
+    const start = (readOutline(await readFile(at('in.wasm'))).bodies[0]?.start ?? 0) + 1;
+    const map = JSON.stringify({ version: 3, sources: ['guest.c'], names: [], mappings: `${vlq(start)}A${vlq(16)}A` });
+    await writeFile(at('pair.map'), map);
+    const maps = ['-ism', 'pair.map', '-osm', 'pair.wasm.map', '-osu', 'https://x.test/maps/pair.wasm.map?v=1'];
+    const args = ['instrument', 'in.wasm', '-o', 'pair.wasm', '--target', 'both', '--suspending', '*', '-q', ...maps];
+    expect(await cli(args)).toEqual({ code: 0, stdout: '', stderr: '' });
+    for (const target of ['asyncify', 'jspi']) {
+      const { sources } = JSON.parse(await readFile(at(`pair.${target}.wasm.map`), 'utf8')) as { sources: string[] };
+      expect(sources).toEqual(['guest.c']);
+      const module = new WebAssembly.Module(await readFile(at(`pair.${target}.wasm`)));
+      const [url] = WebAssembly.Module.customSections(module, 'sourceMappingURL');
+      expect(new TextDecoder().decode(url)).toContain(`https://x.test/maps/pair.${target}.wasm.map?v=1`);
+    }
+  });
+
+  test('a pair is written both or not at all', async () => {
+    const tail = `(module (import "env" "sleep" (func $sleep)) (memory (export "memory") 1)
+      (func $tail (export "f") (return_call $sleep)))`;
+    await writeFile(at('tail.wasm'), assemble(tail));
+    await writeFile(at('tail.jspi.wasm'), 'precious');
+    const refused = await cli(['instrument', 'tail.wasm', '--target', 'both', '--suspending', '*', '-q']);
+    expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining('--target jspi') });
+    expect(await readFile(at('tail.jspi.wasm'), 'utf8')).toBe('precious');
+    expect(await readdir(folder)).not.toContain('tail.asyncify.wasm');
+    // Named after what one of the two is too long for.
+    const long = 'n'.repeat(255 - '.asyncify.wasm'.length + 1);
+    const tooLong = await cli(['instrument', 'in.wasm', '-o', long, '--target', 'both', '--suspending', '*', '-q']);
+    expect(tooLong).toMatchObject({ code: 1, stderr: expect.stringContaining('too long') });
+    expect((await readdir(folder)).filter((name) => name.startsWith('nnn'))).toEqual([]);
+    expect(await leftovers()).toEqual([]);
+  });
+
+  test('inspect says what each target is, what an engine needs, and what to do where only one will do', async () => {
+    await cli(['instrument', 'in.wasm', '-o', 'looked-at.wasm', '--target', 'jspi', '--suspending', 'env.sleep', '-q']);
+    const jspi = (await cli(['inspect', 'looked-at.wasm'])).stdout;
+    expect(jspi).toMatch(/^ {2}target +jspi \(the engine switches stacks\)$/m);
+    expect(jspi).toMatch(
+      /^ {2}needs +JavaScript Promise Integration, JSPI \(Chrome 137, Firefox 153, Safari 27, Node 24/m,
+    );
+    expect(jspi).toMatch(/^ {2}allocator +none needed$/m);
+    expect(jspi).toMatch(/env\.sleep.*may suspend/);
+    expect(jspi).not.toContain('largest frame');
+    await cli(['instrument', 'in.wasm', '-o', 'looked-at.wasm', '--suspending', 'env.sleep', '-q']);
+    const asyncify = (await cli(['inspect', 'looked-at.wasm'])).stdout;
+    expect(asyncify).toMatch(/^ {2}target +asyncify \(code was rewritten\)$/m);
+    expect(asyncify).toMatch(/^ {2}needs +no more than every engine has$/m);
+    await writeFile(
+      at('tail-only.wasm'),
+      assemble('(module (import "env" "sleep" (func $sleep)) (func $tail (export "f") (return_call $sleep)))'),
+    );
+    const { stdout } = await cli(['inspect', 'tail-only.wasm']);
+    expect(stdout).toMatch(/^ {2}needs +tail calls$/m);
+    expect(stdout).toContain(
+      'wasm-fibers instrument tail-only.wasm -o tail-only.fibers.wasm --target jspi --suspending env.sleep\n  The function "tail" has a tail call',
+    );
+    const again = await cli(['instrument', 'for.jspi.wasm', '-o', 'x.wasm', '--suspending', '*', '--target', 'jspi']);
+    expect(again).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('already instrumented by wasm-fibers for the target jspi'),
+    });
   });
 });
 
@@ -438,13 +583,7 @@ describe('wasm-fibers inspect', () => {
 
   test.each([
     ['names of its own', '(func $own)', true, ' with names', 'with names'],
-    [
-      'names of imports only',
-      '(func)',
-      true,
-      'The name section of this module names',
-      'names only of imports or of none',
-    ],
+    ['names of imports only', '(func)', true, 'The name section of this module names', 'without names of their own'],
     ['no names', '(func)', false, 'This module has no name section', 'no name section'],
   ])('says of %s what --remove says', async (_, own, names, refusal, description) => {
     const wat = `(module (import "env" "sleep" (func $sleep)) (memory (export "memory") 1) ${own})`;

@@ -70,9 +70,34 @@ describe('a module of asc with --sourceMap', () => {
       expect(callLines(result.wasm, result.sourceMap ?? '')).toEqual(expect.arrayContaining([6, 12, 16]));
   });
 
-  test('writes the URL of the map into the module', async () => {
+  test.each([
+    ['-O0', 0],
+    ['-O1', 0],
+    ['-O3', 0],
+    ['-O1', 1],
+    ['-O0', 3],
+  ] as const)('still maps its calls for the target jspi (asc %s, then -O%i)', async (level, optimizeLevel) => {
+    const { wasm, map } = await compile([level, '--noAssert']);
+    const before = callLines(wasm, map);
+    const result = await instrument(wasm, {
+      suspending: ['env.sleep'],
+      target: 'jspi',
+      sourceMap: map,
+      sourceMapUrl: 'out.wasm.map',
+      optimizeLevel,
+    });
+    const after = callLines(result.wasm, result.sourceMap ?? '');
+    // Code stays as it is, and so does where it comes from. What was added comes from nowhere.
+    if (optimizeLevel === 0) expect(after).toEqual(before);
+    const shim = [...readOutline(result.wasm).names.functions].find(([, name]) => name.includes('.shim.'))?.[0];
+    expect(callLines(result.wasm, result.sourceMap ?? '', shim)).toContain(6);
+    expect(callLines(result.wasm, result.sourceMap ?? '', 0)).toEqual([]);
+  });
+
+  test.each(['asyncify', 'jspi'] as const)('writes the URL of the map into the module (%s)', async (target) => {
     const { wasm, map } = await compile(['-O1']);
-    const result = await instrument(wasm, { suspending: ['env.sleep'], sourceMap: map, sourceMapUrl: 'maps/out.map' });
+    const sourceMapUrl = 'maps/out.map';
+    const result = await instrument(wasm, { suspending: ['env.sleep'], target, sourceMap: map, sourceMapUrl });
     const [section] = WebAssembly.Module.customSections(
       new WebAssembly.Module(result.wasm as Uint8Array<ArrayBuffer>),
       'sourceMappingURL',
@@ -82,34 +107,45 @@ describe('a module of asc with --sourceMap', () => {
     expect(sections).toHaveLength(1);
   });
 
-  test('without a map given, none is written and no stale URL is kept', async () => {
-    const { wasm } = await compile(['-O1']);
-    const result = await instrument(wasm, { suspending: ['env.sleep'] });
-    expect(result.sourceMap).toBeNull();
-    expect(readOutline(result.wasm).sections.filter((each) => each.name === 'sourceMappingURL')).toHaveLength(0);
-  });
+  test.each(['asyncify', 'jspi'] as const)(
+    'without a map given, none is written and no stale URL is kept (%s)',
+    async (target) => {
+      const { wasm } = await compile(['-O1']);
+      const result = await instrument(wasm, { suspending: ['env.sleep'], target });
+      expect(result.sourceMap).toBeNull();
+      expect(readOutline(result.wasm).sections.filter((each) => each.name === 'sourceMappingURL')).toHaveLength(0);
+    },
+  );
 
-  test('keeps what Binaryen does not: the sources, their root, and the names that the module loses', async () => {
-    const { wasm, map } = await compile(['-O1', '--debug']);
-    const options = { suspending: ['env.sleep'], sourceMap: map };
-    const before = JSON.parse(map) as Written;
-    const named = await instrument(wasm, options);
-    const after = JSON.parse(named.sourceMap ?? '') as Written;
-    expect(after.sourceRoot).toBe(before.sourceRoot);
-    expect(after.sourcesContent?.[after.sources.indexOf('input.ts')]).toBe(SOURCE);
-    expect(after.x_wasm_function_names).toBeUndefined();
-    const stripped = await instrument(wasm, { ...options, debugNames: false });
-    const names = (JSON.parse(stripped.sourceMap ?? '') as Written).x_wasm_function_names ?? {};
-    const outline = readOutline(stripped.wasm);
-    expect(outline.names.functions.size).toBe(0);
-    const total = outline.importedFunctions + outline.bodies.length;
-    expect(Object.keys(names).map(Number)).toEqual(
-      Array.from({ length: outline.bodies.length }, (_, index) => outline.importedFunctions + index),
-    );
-    expect(total).toBeGreaterThan(3);
-    const exported = outline.exports.find(({ name }) => name === 'outer');
-    expect(names[exported?.index ?? -1]).toBe('input/outer');
-  });
+  test.each([
+    ['asyncify', 1],
+    ['jspi', 0],
+    ['jspi', 1],
+  ] as const)(
+    'keeps the sources, their root, and the names that the module loses (%s, -O%i)',
+    async (target, optimizeLevel) => {
+      const { wasm, map } = await compile(['-O1', '--debug']);
+      const options = { suspending: ['env.sleep'], sourceMap: map, target, optimizeLevel };
+      const before = JSON.parse(map) as Written;
+      const named = await instrument(wasm, options);
+      const after = JSON.parse(named.sourceMap ?? '') as Written;
+      expect(after.sourceRoot).toBe(before.sourceRoot);
+      expect(after.sourcesContent?.[after.sources.indexOf('input.ts')]).toBe(SOURCE);
+      expect(after.x_wasm_function_names).toBeUndefined();
+      const stripped = await instrument(wasm, { ...options, debugNames: false });
+      const names = (JSON.parse(stripped.sourceMap ?? '') as Written).x_wasm_function_names ?? {};
+      const outline = readOutline(stripped.wasm);
+      const left = [...outline.names.functions.values()].filter((name) => !name.startsWith('wasm-fibers.'));
+      expect(left).toEqual([]);
+      const total = outline.importedFunctions + outline.bodies.length;
+      expect(Object.keys(names).map(Number)).toEqual(
+        Array.from({ length: outline.bodies.length }, (_, index) => outline.importedFunctions + index),
+      );
+      expect(total).toBeGreaterThan(3);
+      const exported = outline.exports.find(({ name }) => name === 'outer');
+      expect(names[exported?.index ?? -1]).toBe('input/outer');
+    },
+  );
 
   test('is written without an address too, and the module names none then', async () => {
     const { wasm, map } = await compile(['-O1']);
@@ -154,30 +190,62 @@ describe('what a stack trace can show', () => {
   }
 
   /** The lines that instructions of the result have, by opcode. */
-  async function linesAfter(opcodes: readonly number[]): Promise<Map<number, number | null>> {
+  async function linesAfter(
+    target: 'asyncify' | 'jspi',
+    opcodes: readonly number[],
+  ): Promise<Map<number, number | null>> {
     const wasm = assemble(MODULE);
     const sourceMap = mapOf(wasm, opcodes);
-    const result = await instrument(wasm, { suspending: ['env.sleep'], optimizeLevel: 0, sourceMap });
+    const result = await instrument(wasm, { suspending: ['env.sleep'], target, optimizeLevel: 0, sourceMap });
     const { segments } = parseSourceMap(result.sourceMap ?? '');
     const lines = new Map<number, number | null>();
+    const callee = [...readOutline(result.wasm).names.functions].find(([, name]) => name.includes('.shim.'))?.[0] ?? 0;
     for (const { start, end } of readOutline(result.wasm).bodies.slice(0, 1)) {
       decodeBody(result.wasm, start, end, ({ opcode, offset, immediate }) => {
         const [, , line = null] = segments.filter(([at]) => at <= offset).at(-1) ?? [];
-        // The import is function 0; what else is called was added.
-        if (opcode === Op.Call && immediate !== 0) return;
+        // The import, or its shim; what else is called was added.
+        if (opcode === Op.Call && immediate !== callee) return;
         if ([DIVIDE, TRUNCATE, Op.Call].includes(opcode)) lines.set(opcode, line);
       });
     }
     return lines;
   }
 
-  test('has its own place if it has one: calls, and what traps', async () => {
-    const lines = await linesAfter([DIVIDE, TRUNCATE, Op.Call]);
-    expect(Object.fromEntries(lines)).toEqual({ [DIVIDE]: DIVIDE, [TRUNCATE]: TRUNCATE, [Op.Call]: Op.Call });
-  });
+  test.each(['asyncify', 'jspi'] as const)(
+    'has its own place if it has one: calls, and what traps (%s)',
+    async (target) => {
+      const lines = await linesAfter(target, [DIVIDE, TRUNCATE, Op.Call]);
+      expect(Object.fromEntries(lines)).toEqual({ [DIVIDE]: DIVIDE, [TRUNCATE]: TRUNCATE, [Op.Call]: Op.Call });
+    },
+  );
 
-  test('else that of what stands before it in the function, or, at its beginning, of the first', async () => {
-    const lines = await linesAfter([TRUNCATE, ADD]);
-    expect(Object.fromEntries(lines)).toEqual({ [DIVIDE]: TRUNCATE, [TRUNCATE]: TRUNCATE, [Op.Call]: ADD });
+  test.each(['asyncify', 'jspi'] as const)(
+    'else that of what stands before it, or, at the beginning, of the first (%s)',
+    async (target) => {
+      const lines = await linesAfter(target, [TRUNCATE, ADD]);
+      expect(Object.fromEntries(lines)).toEqual({ [DIVIDE]: TRUNCATE, [TRUNCATE]: TRUNCATE, [Op.Call]: ADD });
+    },
+  );
+
+  test('where code was inserted, what stands around it keeps its place', async () => {
+    const wasm = assemble(`(module
+      (import "env" "sleep" (func $sleep (param i32) (result i32))) (memory (export "memory") 1)
+      (global $__stack_pointer (mut i32) (i32.const 4096))
+      (func (export "f") (param i32) (result i32)
+        (drop (i32.div_s (i32.const 1) (local.get 0)))
+        (global.set $__stack_pointer (i32.sub (global.get $__stack_pointer) (i32.const 16)))
+        (call $sleep (i32.load (i32.const 4)))))`);
+    const placed = [DIVIDE, Op.GlobalSet, 0x28];
+    const result = await instrument(wasm, { suspending: ['*'], target: 'jspi', sourceMap: mapOf(wasm, placed) });
+    const { segments } = parseSourceMap(result.sourceMap ?? '');
+    const places: string[] = [];
+    const { start = 0, end = 0 } = readOutline(result.wasm).bodies[0] ?? {};
+    decodeBody(result.wasm, start, end, ({ opcode, offset }) => {
+      const [, , line = null] = segments.filter(([at]) => at <= offset).at(-1) ?? [];
+      if ([...placed, Op.Call].includes(opcode)) places.push(`${opcode} at ${line}`);
+    });
+    // The first call is that of stack_overflow, in the check that stands before the store.
+    const [divide, store, load] = placed.map((opcode) => `${opcode} at ${opcode}`);
+    expect(places).toEqual([divide, `${Op.Call} at ${DIVIDE}`, store, load, `${Op.Call} at 40`]);
   });
 });

@@ -144,6 +144,7 @@ export function analyse(outline: Outline): Analysis {
  * @param suspending indices of suspending imports
  * @param ignoreIndirect take it that no indirect call suspends
  * @param removed functions that are left out whatever they call; who calls only them does not suspend either
+ * @param references count calls through references too, which Binaryen does not
  */
 export function maySuspend(
   outline: Outline,
@@ -151,6 +152,7 @@ export function maySuspend(
   suspending: ReadonlySet<number>,
   ignoreIndirect: boolean,
   removed: ReadonlySet<number> = NONE,
+  references: boolean = false,
 ): Set<number> {
   const callers = new Map<number, number[]>();
   const reached = new Set<number>();
@@ -168,6 +170,7 @@ export function maySuspend(
       else list.push(index);
     }
     if (facts.callsIndirect.size > 0 && !ignoreIndirect) reach(index);
+    if (facts.callsReference.size > 0 && references) reach(index);
   }
   for (const index of suspending) reach(index);
   for (let index = queue.pop(); index !== undefined; index = queue.pop()) {

@@ -20,6 +20,7 @@ export const Op = {
   ThrowRef: 0x0a,
   End: 0x0b,
   Br: 0x0c,
+  BrIf: 0x0d,
   BrTable: 0x0e,
   Return: 0x0f,
   Call: 0x10,
@@ -30,15 +31,24 @@ export const Op = {
   ReturnCallRef: 0x15,
   Delegate: 0x18,
   CatchAll: 0x19,
+  Drop: 0x1a,
   TryTable: 0x1f,
+  LocalGet: 0x20,
+  LocalSet: 0x21,
+  LocalTee: 0x22,
   GlobalGet: 0x23,
   GlobalSet: 0x24,
+  I32Load: 0x28,
+  I32Store: 0x36,
   MemorySize: 0x3f,
   MemoryGrow: 0x40,
   I32Const: 0x41,
+  I32Eqz: 0x45,
+  I32GtU: 0x4b,
   I32Add: 0x6a,
   I32Sub: 0x6b,
   RefFunc: 0xd2,
+  RefAsNonNull: 0xd4,
   ContNew: 0xe0,
   Switch: 0xe6,
 } as const;
@@ -48,6 +58,8 @@ export interface Instruction {
   opcode: number;
   /** Offset of the first byte in the file. */
   offset: number;
+  /** Offset behind the last one. */
+  end: number;
   /** First immediate: function, type, global or label index, or the i32 constant. 0 if there is none. */
   immediate: number;
 }
@@ -76,17 +88,33 @@ export function decodeBody(
     const count = reader.u32();
     if (isReference(readValueType(reader))) referenceLocals += count;
   });
-  const instruction: Instruction = { opcode: 0, offset: 0, immediate: 0 };
+  const instruction: Instruction = { opcode: 0, offset: 0, end: 0, immediate: 0 };
   while (!reader.done) {
-    instruction.offset = reader.pos;
-    let opcode = reader.byte();
-    instruction.immediate = 0;
-    if (opcode >= 0xfb && opcode <= 0xfe) opcode = (opcode << 16) | Math.min(reader.u32(), 0xffff);
-    instruction.opcode = opcode;
-    if (!readImmediates(reader, opcode, instruction)) return { referenceLocals, unknown: opcode };
+    if (!readInstruction(reader, instruction)) return { referenceLocals, unknown: instruction.opcode };
     visit(instruction);
   }
   return { referenceLocals, unknown: null };
+}
+
+/** Decodes a constant expression, such as the initial value of a global, to its end. */
+export function decodeConstant(reader: Reader, visit: (instruction: Instruction) => void): void {
+  const instruction: Instruction = { opcode: 0, offset: 0, end: 0, immediate: 0 };
+  do {
+    if (!readInstruction(reader, instruction)) throw reader.malformed('an unknown instruction in a constant');
+    visit(instruction);
+  } while (instruction.opcode !== Op.End);
+}
+
+/** Reads the next instruction into an object; false if it is unknown. */
+function readInstruction(reader: Reader, into: Instruction): boolean {
+  into.offset = reader.pos;
+  let opcode = reader.byte();
+  into.immediate = 0;
+  if (opcode >= 0xfb && opcode <= 0xfe) opcode = (opcode << 16) | Math.min(reader.u32(), 0xffff);
+  into.opcode = opcode;
+  const known = readImmediates(reader, opcode, into);
+  into.end = reader.pos;
+  return known;
 }
 
 function readImmediates(reader: Reader, opcode: number, into: Instruction): boolean {

@@ -272,7 +272,7 @@ function readTypes(reader: Reader, types: (FunctionType | null)[]): boolean {
   return gc;
 }
 
-function readLimits(reader: Reader): Limits {
+export function readLimits(reader: Reader): Limits {
   const flags = reader.byte();
   const is64 = (flags & 4) !== 0;
   const bound = (): number => (is64 ? reader.u64() : reader.u32());

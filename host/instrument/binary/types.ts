@@ -3,14 +3,18 @@
  * are compared, shown to people, and written into the custom section.
  */
 import type { Reader } from './reader.ts';
+import type { Writer } from './writer.ts';
 
 export interface FunctionType {
   readonly params: readonly string[];
   readonly results: readonly string[];
 }
 
+/** The type's byte. */
+export const I32 = 0x7f;
+
 const SIMPLE: Readonly<Record<number, string>> = {
-  0x7f: 'i32',
+  [I32]: 'i32',
   0x7e: 'i64',
   0x7d: 'f32',
   0x7c: 'f64',
@@ -66,6 +70,23 @@ export function readValueType(reader: Reader): string {
   if (code === 0x63) return `(ref null ${readHeapType(reader)})`;
   reader.pos -= 1;
   throw reader.malformed('an unknown value type');
+}
+
+/** The inverse of `readValueType`. */
+export function writeValueType(writer: Writer, type: string): void {
+  const definite = /^\(ref (null )?(.+)\)$/.exec(type);
+  if (definite !== null) {
+    writer.byte(definite[1] === undefined ? 0x64 : 0x63);
+    const heap = definite[2] ?? '';
+    // Signed, since negative numbers are the abstract types.
+    if (heap.startsWith('$')) writer.s32(Number(heap.slice(1)));
+    else writer.byte(codeOf(HEAP, heap));
+  } else if (type.endsWith('ref')) writer.byte(codeOf(HEAP, type.slice(0, -3)));
+  else writer.byte(codeOf(SIMPLE, type));
+}
+
+function codeOf(codes: Readonly<Record<number, string>>, name: string): number {
+  return Number(Object.keys(codes).find((code) => codes[Number(code)] === name));
 }
 
 /** `(i32, f64) -> i32` as a person reads it. */

@@ -4,64 +4,51 @@
  *
  *     block:  [ size of the whole block i32 | 12 unused | what the host gets, 16-byte aligned ... ]
  */
-import type { BinaryenModule, Ref } from '../binaryen.ts';
+import { Op } from '../binary/code.ts';
+import type { CodeWriter } from '../binary/code-writer.ts';
+import type { ModuleEdit } from '../binary/edit.ts';
 import type { Allocator } from '../guest.ts';
-import type { Walker } from '../walk.ts';
 
 const MALLOC = 'wasm-fibers.malloc';
 const FREE = 'wasm-fibers.free';
 const HEADER = 16;
+const ALIGN = 16;
+/** Immediates of a load or store of an i32 at the address itself: alignment as a power of two, and offset. */
+const AT = [2, 0] as const;
 
-export function addAllocator(
-  walker: Walker,
-  module: BinaryenModule,
-  allocator: NonNullable<Allocator> & { kind: 'functions' },
-  nameOf: (index: number) => string,
-): void {
-  const { auto, i32, none } = walker.raw.binaryen;
+export function addAllocator(edit: ModuleEdit, allocator: NonNullable<Allocator> & { kind: 'functions' }): void {
   const { alloc, free, shape } = allocator;
   if (shape === 'plain') {
-    if (alloc.exported === null) module.addFunctionExport(nameOf(alloc.index), MALLOC);
-    if (free !== null && free.exported === null) module.addFunctionExport(nameOf(free.index), FREE);
+    if (alloc.exported === null) edit.addExport(MALLOC, 'function', alloc.index);
+    if (free !== null && free.exported === null) edit.addExport(FREE, 'function', free.index);
     return;
   }
-  const argument = (): Ref => module.local.get(0, i32);
-  const constant = (value: number): Ref => module.i32.const(value);
-  const call = (operands: readonly Ref[]): Ref => module.call(nameOf(alloc.index), operands, i32);
-  const bodies: Readonly<Record<typeof shape, () => Ref>> = {
-    block: () => call([argument()]),
-    object: () => call([argument(), constant(0)]),
-    realloc: () => call([constant(0), constant(0), constant(16), argument()]),
-    aligned: () => {
-      const size = module.local.tee(0, module.i32.add(argument(), constant(HEADER)), i32);
-      const block = module.local.tee(1, call([size, constant(16)]), i32);
-      return module.block(
-        null,
-        [
-          module.if(
-            block,
-            module.block(
-              null,
-              [
-                module.i32.store(0, 4, module.local.get(1, i32), argument()),
-                module.local.set(1, module.i32.add(module.local.get(1, i32), constant(HEADER))),
-              ],
-              auto,
-            ),
-          ),
-          module.local.get(1, i32),
-        ],
-        auto,
-      );
+  const bodies: Readonly<Record<typeof shape, (code: CodeWriter) => void>> = {
+    block: (code) => void code.op(Op.LocalGet, 0).call(alloc.index),
+    object: (code) => void code.op(Op.LocalGet, 0).constant(0).call(alloc.index),
+    realloc: (code) => void code.constant(0).constant(0).constant(ALIGN).op(Op.LocalGet, 0).call(alloc.index),
+    aligned: (code) => {
+      code.op(Op.LocalGet, 0).constant(HEADER).op(Op.I32Add).op(Op.LocalTee, 0);
+      code.constant(ALIGN).call(alloc.index).op(Op.LocalTee, 1);
+      code.when((found) => {
+        found
+          .op(Op.LocalGet, 1)
+          .op(Op.LocalGet, 0)
+          .op(Op.I32Store, ...AT);
+        found.op(Op.LocalGet, 1).constant(HEADER).op(Op.I32Add).op(Op.LocalSet, 1);
+      });
+      code.op(Op.LocalGet, 1);
     },
   };
-  module.addFunction(MALLOC, i32, i32, [i32], bodies[shape]());
-  let release = module.nop();
-  if (free !== null && shape === 'aligned') {
-    const block = module.local.tee(0, module.i32.sub(argument(), constant(HEADER)), i32);
-    release = module.call(nameOf(free.index), [block, module.i32.load(0, 4, argument()), constant(16)], none);
-  }
-  module.addFunction(FREE, i32, none, [], release);
-  module.addFunctionExport(MALLOC, MALLOC);
-  module.addFunctionExport(FREE, FREE);
+  edit.addExport(MALLOC, 'function', edit.addFunction(MALLOC, edit.type(['i32'], ['i32']), ['i32'], bodies[shape]));
+  const release = (code: CodeWriter): void => {
+    if (free === null || shape !== 'aligned') return;
+    code.op(Op.LocalGet, 0).constant(HEADER).op(Op.I32Sub).op(Op.LocalTee, 0);
+    code
+      .op(Op.LocalGet, 0)
+      .op(Op.I32Load, ...AT)
+      .constant(ALIGN)
+      .call(free.index);
+  };
+  edit.addExport(FREE, 'function', edit.addFunction(FREE, edit.type(['i32'], []), [], release));
 }

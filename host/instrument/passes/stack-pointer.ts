@@ -4,78 +4,76 @@
  *
  * Every store to the pointer is checked but the ones that only raise it by a constant (epilogues). The limits start as
  * the whole address space, so that nothing traps before the host has set them (`_initialize` runs early).
+ *
+ *     pointer - low >u size   ->   call stack_overflow (pointer), which throws
+ *
+ * The check stands where the store is, or in a function of its own: it costs code that never suspends nearly nothing in the
+ * one form, and is not copied a thousand times by what rewrites the code after it in the other.
  */
-import type { BinaryenModule, Ref } from '../binaryen.ts';
-import type { Walker } from '../walk.ts';
+import { Op } from '../binary/code.ts';
+import type { CodeWriter } from '../binary/code-writer.ts';
+import type { ModuleEdit } from '../binary/edit.ts';
+import type { ShadowStack } from '../guest.ts';
 
 const LOW = 'wasm-fibers.stack_low';
-const HIGH = 'wasm-fibers.stack_high';
+const SIZE = 'wasm-fibers.stack_size';
 const CHECK = 'wasm-fibers.check_stack';
 const OVERFLOW = 'wasm-fibers.stack_overflow';
+const GET = 'wasm-fibers.get_stack';
+const SET = 'wasm-fibers.set_stack';
 
-export function addStackCheck(walker: Walker, module: BinaryenModule, pointer: string): void {
-  const { raw } = walker;
-  const { auto, i32, none } = raw.binaryen;
-  const stores: Ref[] = [];
-  const setId = raw.id('GlobalSet');
-  const binaryId = raw.id('Binary');
-  const constId = raw.id('Const');
-  const nameOf = raw.call('GlobalSetGetName');
-  const valueOf = raw.call('GlobalSetGetValue');
-  const onlyRaises = (value: Ref): boolean => {
-    if (raw.getId(value) !== binaryId || raw.call('BinaryGetOp')(value) !== raw.call('AddInt32')()) return false;
-    const amount = raw.call('BinaryGetRight')(value);
-    return raw.getId(amount) === constId && raw.call('ConstGetValueI32')(amount) > 0;
-  };
-  for (const func of walker.functions(module)) {
-    const tree = walker.tree(func);
-    for (let at = 0; at < tree.ids.length; at++) {
-      if (tree.ids[at] !== setId) continue;
-      const store = tree.expressions[at] ?? 0;
-      if (raw.string(nameOf(store)) === pointer && !onlyRaises(valueOf(store))) stores.push(store);
-    }
-  }
-  module.addFunctionImport(OVERFLOW, 'wasm-fibers', 'stack_overflow', i32, none);
-  module.addGlobal(LOW, i32, true, module.i32.const(0));
-  module.addGlobal(HIGH, i32, true, module.i32.const(-1));
-  const value = (): Ref => module.local.get(0, i32);
-  const low = (): Ref => module.global.get(LOW, i32);
-  module.addFunction(
-    CHECK,
-    i32,
-    i32,
-    [],
-    module.block(
-      null,
-      [
-        module.if(
-          module.i32.gt_u(module.i32.sub(value(), low()), module.i32.sub(module.global.get(HIGH, i32), low())),
-          module.call(OVERFLOW, [value()], none),
-        ),
-        value(),
-      ],
-      auto,
-    ),
-  );
-  const setValue = raw.call('GlobalSetSetValue');
-  for (const store of stores) setValue(store, module.call(CHECK, [valueOf(store)], i32));
+/** @param inline should the check stand where the stores are? */
+export function addStackPointer(edit: ModuleEdit, { kind, pointer }: ShadowStack, inline: boolean): void {
+  const limits = kind === 'llvm' ? addCheck(edit, pointer, inline) : null;
+  const get = edit.addFunction(GET, edit.type([], ['i32']), [], (code) => code.op(Op.GlobalGet, pointer));
+  const set = edit.addFunction(SET, edit.type(['i32', 'i32', 'i32'], []), [], (code) => {
+    code.op(Op.LocalGet, 0).op(Op.GlobalSet, pointer);
+    if (limits === null) return;
+    code.op(Op.LocalGet, 1).op(Op.GlobalSet, limits.low);
+    code.op(Op.LocalGet, 2).op(Op.LocalGet, 1).op(Op.I32Sub).op(Op.GlobalSet, limits.size);
+  });
+  edit.addExport(GET, 'function', get);
+  edit.addExport(SET, 'function', set);
 }
 
-export function addStackAccessors(walker: Walker, module: BinaryenModule, pointer: string, checked: boolean): void {
-  const { auto, i32, none, createType } = walker.raw.binaryen;
-  const GET = 'wasm-fibers.get_stack';
-  const SET = 'wasm-fibers.set_stack';
-  const limits = checked
-    ? [module.global.set(LOW, module.local.get(1, i32)), module.global.set(HIGH, module.local.get(2, i32))]
-    : [];
-  module.addFunction(GET, none, i32, [], module.global.get(pointer, i32));
-  module.addFunction(
-    SET,
-    createType([i32, i32, i32]),
-    none,
-    [],
-    module.block(null, [module.global.set(pointer, module.local.get(0, i32)), ...limits], auto),
-  );
-  module.addFunctionExport(GET, GET);
-  module.addFunctionExport(SET, SET);
+function addCheck(edit: ModuleEdit, pointer: number, inline: boolean): { low: number; size: number } {
+  const low = edit.addGlobal(LOW, 0);
+  const size = edit.addGlobal(SIZE, -1);
+  const overflow = edit.addImport('wasm-fibers', 'stack_overflow', edit.type(['i32'], []), OVERFLOW);
+  /** Takes the pointer from the stack; it is in a local too. */
+  const check = (code: CodeWriter, local: number): void => {
+    code.op(Op.GlobalGet, low).op(Op.I32Sub).op(Op.GlobalGet, size).op(Op.I32GtU);
+    code.when((beyond) => beyond.op(Op.LocalGet, local).call(overflow));
+  };
+  const outOfLine = inline
+    ? null
+    : edit.addFunction(CHECK, edit.type(['i32'], ['i32']), [], (code) => {
+        check(code.op(Op.LocalGet, 0), 0);
+        code.op(Op.LocalGet, 0);
+      });
+  edit.watch((body) => {
+    // The two instructions before, without an object for each of a million.
+    let raised = false;
+    let constant = 0;
+    let opcode = -1;
+    let immediate = 0;
+    return (instruction) => {
+      if (instruction.opcode === Op.GlobalSet && instruction.immediate === pointer && !raised) {
+        const local = opcode === Op.LocalTee || opcode === Op.LocalGet ? immediate : null;
+        body.insert(instruction, (code) => {
+          if (outOfLine !== null) code.call(outOfLine);
+          else if (local !== null) check(code.op(Op.LocalGet, local), local);
+          else {
+            const scratch = body.scratch();
+            check(code.op(Op.LocalTee, scratch), scratch);
+            code.op(Op.LocalGet, scratch);
+          }
+        });
+      }
+      raised = instruction.opcode === Op.I32Add && constant > 0;
+      ({ opcode, immediate } = instruction);
+      constant = opcode === Op.I32Const ? immediate : 0;
+    };
+  });
+  return { low, size };
 }

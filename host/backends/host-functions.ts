@@ -1,0 +1,89 @@
+/**
+ * Host functions as the guest calls them: what every backend does around one. While a host function runs, the guest below
+ * it stays where it is, so a wait inside of it cannot pass it; where that is, `host` says.
+ */
+import type { HostFunction, Site } from './backend.ts';
+import { ignore, isThenable } from './thenable.ts';
+
+/**
+ * Where the guest is. An object of its own, since the wrappers of imports are closures, in which an engine looks private
+ * names up at every use: it made the call of an import a third slower.
+ */
+export interface HostPosition {
+  /** 0: host functions are called. Else the backend decides what a call of one means. */
+  state: number;
+  /** The innermost host function on the native stack that a suspension cannot pass. */
+  host: Site | null;
+  /** What host functions returned and nobody could wait for, until there is stack to take care of it. */
+  refused: Refused | null;
+}
+
+interface Refused {
+  readonly promise: unknown;
+  readonly next: Refused | null;
+}
+
+/**
+ * `arguments` is only touched where it is needed, since making it costs more than the call.
+ *
+ * @param blocked gives the result, or throws, while `at.state` is not 0
+ * @param wait decides what a returned promise means
+ */
+export function wrapHostFunction(
+  site: Site,
+  fn: HostFunction,
+  at: HostPosition,
+  blocked: () => unknown,
+  wait: (promise: PromiseLike<unknown>) => unknown,
+): HostFunction {
+  const f = fn as (...args: unknown[]) => unknown;
+  const { arity } = site;
+  const nested = behindAnother(site);
+  return function (a?: unknown, b?: unknown, c?: unknown): unknown {
+    if (at.state !== 0) return blocked();
+    const outer = at.host;
+    at.host = outer === null ? site : nested;
+    let result: unknown;
+    let waits = false;
+    try {
+      result =
+        arity === 1
+          ? f(a)
+          : arity === 2
+            ? f(a, b)
+            : arity === 0
+              ? f()
+              : arity === 3
+                ? f(a, b, c)
+                : f.apply(undefined, arguments as unknown as unknown[]);
+      // Here, since a getter of `then` is the embedder's code too.
+      waits = typeof result !== 'number' && isThenable(result);
+    } catch (error) {
+      at.refused = { promise: result, next: at.refused };
+      throw error;
+    } finally {
+      at.host = outer;
+    }
+    if (!waits) return result;
+    try {
+      return wait(result as PromiseLike<unknown>);
+    } catch (error) {
+      // If the engine's stack has ended nothing can be called here, not even to take care of the promise.
+      at.refused = { promise: result, next: at.refused };
+      throw error;
+    }
+  };
+}
+
+/** Promises that nobody waits for are not to be reported when they reject. */
+export function ignoreRefused(at: HostPosition): void {
+  for (let refused = at.refused; refused !== null; refused = refused.next) {
+    if (isThenable(refused.promise)) ignore(refused.promise);
+  }
+  at.refused = null;
+}
+
+/** An import that is called while another host function is on the stack: it cannot wait, whatever its module says. */
+export function behindAnother(site: Site): Site {
+  return { ...site, suspending: false };
+}

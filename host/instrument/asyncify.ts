@@ -1,0 +1,197 @@
+/**
+ * The target `asyncify`: Binaryen's pass, between passes of our own that let a suspension wait for the end of a catch body,
+ * and let stacks be deeper than the window.
+ */
+import { FiberError } from '../errors.ts';
+import { maySuspend } from './binary/analysis.ts';
+import { functionImports, functionName } from './binary/module.ts';
+import type { Binaryen, BinaryenModule, PassArgument } from './binaryen.ts';
+import { enumerate } from './lists.ts';
+import { emit, optimise, readModule } from './optimizer.ts';
+import { addCatchDepth } from './passes/catch-depth.ts';
+import { OUT_OF_LINE, addSegments } from './passes/segments.ts';
+import { hideTailCalls } from './passes/tail-calls.ts';
+import { describe } from './plan.ts';
+import type { Plan, Report, Rewritten } from './plan.ts';
+import type { Preparation } from './preparation.ts';
+import { OTHER_TARGET, referenceSuspects, unsupported } from './refuse.ts';
+import { attachLocations } from './source-map.ts';
+import { Walker } from './walk.ts';
+
+export function rewriteForAsyncify(
+  binaryen: Binaryen,
+  plan: Plan,
+  preparation: Preparation,
+  report: Report,
+): Rewritten {
+  const module = readModule(binaryen, plan, preparation);
+  try {
+    return new Rewriter(binaryen, plan, preparation, module).run(report);
+  } finally {
+    module.dispose();
+  }
+}
+
+class Rewriter {
+  readonly #binaryen: Binaryen;
+  readonly #plan: Plan;
+  readonly #preparation: Preparation;
+  readonly #module: BinaryenModule;
+  readonly #walker: Walker;
+  /** Binaryen's name of every function, by index in the prepared module. */
+  readonly #names: readonly string[];
+
+  constructor(binaryen: Binaryen, plan: Plan, preparation: Preparation, module: BinaryenModule) {
+    this.#binaryen = binaryen;
+    this.#plan = plan;
+    this.#preparation = preparation;
+    this.#module = module;
+    this.#walker = new Walker(binaryen);
+    const { raw } = this.#walker;
+    this.#names = preparation.outline.functionTypes.map((_, index) =>
+      raw.functionName(module.getFunctionByIndex(index)),
+    );
+  }
+
+  run(report: Report): Rewritten {
+    const { settings } = this.#plan;
+    const { outline, sourceMap } = this.#preparation;
+    report('preparing', 'preparing the module');
+    this.#flattenOpaque();
+    if (sourceMap !== null) attachLocations(this.#walker, this.#module, outline, sourceMap);
+    if (!this.#module.hasMemory()) this.#module.setMemory(1, 65_536, 'wasm-fibers.memory');
+    const catchDepth = this.#addCatchDepth();
+
+    report('instrumenting', 'running Asyncify');
+    this.#runAsyncify();
+    const segments = addSegments(this.#walker, this.#module);
+
+    if (settings.optimizeLevel > 0 || settings.shrinkLevel > 0) {
+      report('optimising', 'optimising the instrumented module');
+      optimise(this.#binaryen, this.#module, this.#plan, [OUT_OF_LINE, ...this.#leftOut()]);
+    }
+    const metadata = describe(this.#plan, { largestFrame: segments.largestFrame, catchDepth });
+
+    report('writing', 'writing the instrumented module');
+    const emitted = emit(this.#binaryen, this.#walker, this.#module, this.#plan);
+    return { ...emitted, metadata, instrumented: segments.instrumented.length };
+  }
+
+  /**
+   * Operands of a few rare instructions are not shown by Binaryen's C interface. In flat form they are locals and
+   * constants, so that nothing that a pass looks for can hide in them.
+   */
+  #flattenOpaque(): void {
+    const tryTable = this.#walker.raw.id('TryTable');
+    for (const func of this.#walker.functions(this.#module)) {
+      const tree = this.#walker.tree(func);
+      if (!tree.opaque) continue;
+      // Binaryen cannot flatten a try_table, and none is in a function that may wait.
+      if (tree.ids.includes(tryTable)) continue;
+      this.#module.runPassesOnFunction(this.#walker.raw.functionName(func), ['flatten']);
+    }
+  }
+
+  #addCatchDepth(): boolean {
+    const { analysis, instrumented, suspending, outline } = this.#plan;
+    if (
+      !analysis.functions.some((each, offset) => each.legacyTry && instrumented.has(outline.importedFunctions + offset))
+    )
+      return false;
+    const reaching = new Set([...suspending, ...instrumented].map((index) => this.#name(index)));
+    addCatchDepth(this.#walker, this.#module, (name) => reaching.has(name));
+    return true;
+  }
+
+  /** @param index in the source */
+  #name(index: number): string {
+    const name = this.#names[this.#preparation.indexOf(index)];
+    if (name === undefined) throw new FiberError('INTERNAL', `There is no function ${index} in this module.`);
+    return name;
+  }
+
+  #runAsyncify(): void {
+    const { settings, instrumented } = this.#plan;
+    const argument = (key: PassArgument, value: string): void => this.#binaryen.setPassArgument(key, value);
+    const { outline, suspending } = this.#plan;
+    const imports = functionImports(outline);
+    const listed = [...suspending].map((index) => {
+      const each = imports[index];
+      return each === undefined ? '' : `${each.module}.${each.name}`;
+    });
+    argument('asyncify-imports', lines(listed));
+    if (settings.ignoreIndirect) argument('asyncify-ignore-indirect', '1');
+    const named = (wanted: ReadonlySet<number>): string => lines([...wanted].map((index) => this.#name(index)));
+    if (settings.only.length > 0) argument('asyncify-onlylist', named(instrumented));
+    if (settings.add.length > 0) {
+      argument('asyncify-addlist', named(this.#plan.added));
+      argument('asyncify-propagate-addlist', '1');
+    }
+    if (settings.remove.length > 0) argument('asyncify-removelist', named(this.#plan.removed));
+    if (settings.asserts) argument('asyncify-asserts', '1');
+    this.#binaryen.setOptimizeLevel(ASYNCIFY_LEVEL);
+    this.#binaryen.setShrinkLevel(0);
+    const hasTailCalls = this.#plan.analysis.functions.some((each) => each.tailCalls);
+    const restore = hasTailCalls ? hideTailCalls(this.#walker, this.#module) : null;
+    try {
+      this.#module.runPasses(['asyncify']);
+    } catch (error) {
+      this.#explainReferences(error);
+      throw error;
+    }
+    restore?.();
+  }
+
+  /** Binaryen throws an empty exception for a reference alive across a suspension: finds the functions at fault. */
+  #explainReferences(error: unknown): void {
+    const { outline, analysis, instrumented } = this.#plan;
+    if (error instanceof WebAssembly.RuntimeError || error instanceof RangeError) return;
+    const suspects = referenceSuspects(outline, analysis, instrumented);
+    const guilty = suspects.length === 1 ? suspects : suspects.slice(0, 64).filter((index) => this.#failsAlone(index));
+    if (guilty.length === 0) return;
+    const names = guilty.map((index) => `"${functionName(outline, index)}"`);
+    const subject =
+      names.length === 1 ? `The function ${names[0] ?? ''} keeps` : `The functions ${enumerate(names, 3)} keep`;
+    throw unsupported(
+      `${subject} a reference (externref, funcref or a GC type) alive across a call that may suspend; such values cannot be written into memory. ` +
+        `Keep it in a table or a global across the call, and a number in the function. ${OTHER_TARGET}`,
+    );
+  }
+
+  #failsAlone(index: number): boolean {
+    const module = readModule(this.#binaryen, this.#plan, this.#preparation);
+    try {
+      this.#binaryen.setPassArgument('asyncify-addlist', null);
+      this.#binaryen.setPassArgument('asyncify-removelist', null);
+      this.#binaryen.setPassArgument('asyncify-onlylist', lines([this.#name(index)]));
+      module.runPasses(['asyncify']);
+      return false;
+    } catch {
+      return true;
+    }
+  }
+
+  /** Functions that trap if something below them suspends; they stay out of line, so that the trap has their name. */
+  #leftOut(): string[] {
+    const { outline, analysis, settings, suspending, instrumented } = this.#plan;
+    if (!settings.asserts) return [];
+    const names = [...maySuspend(outline, analysis, suspending, false)]
+      .filter((index) => !instrumented.has(index))
+      .map((index) => this.#name(index));
+    return names.length <= MAX_OUT_OF_LINE ? names : [];
+  }
+}
+
+/**
+ * Asyncify's own clean-up runs at this level whatever is asked for: below 1 frames are eight times as large and big functions
+ * overflow the engine's stack; above, passes may rewrite the shapes that segments.ts looks for, for nothing measurable.
+ */
+const ASYNCIFY_LEVEL = 1;
+
+/** With more functions than this, keeping them out of line would cost more time than their exact names are worth. */
+const MAX_OUT_OF_LINE = 500;
+
+/** A list for a pass argument. With a line break at its end the names in it may contain commas and brackets. */
+function lines(names: readonly string[]): string {
+  return `${names.join('\n')}\n`;
+}

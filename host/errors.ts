@@ -75,7 +75,7 @@ export class FiberError extends Error {
   declare readonly promise?: PromiseLike<unknown>;
 
   constructor(code: FiberErrorCode, message: string, extra: { cause?: unknown; promise?: PromiseLike<unknown> } = {}) {
-    super(message, 'cause' in extra ? { cause: extra.cause } : undefined);
+    super(message, extra);
     this.code = code;
     this.name = PLATFORM_NAMES[code] ?? 'FiberError';
     if (extra.promise !== undefined) this.promise = extra.promise;

@@ -26,6 +26,8 @@ export interface Site {
   readonly placeholder: unknown;
   /** Makes what a promise brought into what the guest takes; null if it passes as it is. */
   readonly conversion: ResultConversion | null;
+  /** The backend's own: waits here that are yet to come before it hopes again that one is over at once. */
+  pause: number;
 }
 
 /** How the end of a wait reaches a guest whose values are more than numbers. Runs on the guest's stack at the wait. */
@@ -78,16 +80,14 @@ export interface BackendHooks {
 /** One backend serves one guest. */
 export interface Backend {
   readonly kind: BackendKind;
-  /** Frames of the instrumenter's own that stand innermost in a trace of the guest's stack at a wait. */
-  readonly shims: number;
   /** Is a frame of this guest on the native stack, so that no fiber may start or resume now? */
   readonly busy: boolean;
   /** Could the host function that asks return a promise, and would its fiber wait? */
   canSuspend(): boolean;
   /** Wraps one function import. */
   link(site: Site, fn: HostFunction): WebAssembly.ImportValue;
-  /** What instrumented code imports for its switching, by name. `names`: what this module asks for. */
-  linkControls(names: readonly string[]): Record<string, WebAssembly.ImportValue>;
+  /** What instrumented code imports for its switching, by name. */
+  linkControl(name: string): WebAssembly.ImportValue | undefined;
   /** What a fiber calls to run this function of the guest. */
   entry(fn: GuestFunction): GuestFunction;
   /** Sees to it that nothing of a suspended task is left on the guest's stacks: the next call is to find them empty. */
@@ -97,10 +97,12 @@ export interface Backend {
   /** Continues a suspended task, with `failed` and `value` set, from an empty guest stack. */
   resume(task: Task): void;
   /**
-   * The guest is broken: forgets a suspended task, which the runtime has ended. A backend that cannot drop a stack lets it
-   * end by throwing this error at its wait, and at every call of a host function.
+   * The guest is broken, and the runtime ends its fibers with this error. A backend that cannot drop a stack lets it end:
+   * in a way that the guest cannot catch, and without calling a host function.
    */
-  abandon(task: Task, error: unknown): void;
+  close(error: unknown): void;
+  /** Forgets a suspended task of a broken guest, which the runtime has ended. */
+  abandon(task: Task): void;
   /** Calls into the guest without a fiber, at any time at which host code runs. */
   callSync(fn: GuestFunction, args: readonly unknown[]): unknown;
   /** Bytes of the native stack that a suspended task holds outside of it. */
@@ -128,3 +130,15 @@ export interface ShadowStack {
   /** Moves the pointer to where a call without a fiber may run; `restore` what `save` gave before. */
   enterSync(): void;
 }
+
+/** For guests that keep nothing in linear memory. */
+export const NO_SHADOW_STACK: ShadowStack = {
+  start() {},
+  suspend() {},
+  resume() {},
+  end() {},
+  clear() {},
+  save: () => 0,
+  restore() {},
+  enterSync() {},
+};

@@ -24,3 +24,18 @@ export function engineName(): string {
   if (process?.version !== undefined) return `Node ${process.version}`;
   return navigator?.userAgent ?? 'this engine';
 }
+
+/** A module whose start function is `unreachable`: types, functions, start, code. */
+const TRAPS = [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, 1, 4, 1, 0x60, 0, 0, 3, 2, 1, 0, 8, 1, 0, 10, 5, 1, 3, 0, 0, 11];
+
+/**
+ * A trap, as an object. No guest can catch it, in `catch_all` neither, also where it is JavaScript that throws it
+ * (WebAssembly JavaScript Interface, "throw a WebAssembly trap").
+ */
+export function makeTrap(): unknown {
+  try {
+    return new WebAssembly.Instance(new WebAssembly.Module(new Uint8Array(TRAPS)));
+  } catch (trap) {
+    return trap;
+  }
+}

@@ -8,6 +8,8 @@
  *   | block | block | free | block |..  | block | ...      handle = slab * SLAB_WORDS + offset in words
  */
 
+import type { KeptTrampoline } from './trampolines.ts';
+
 const SLAB_WORDS = 1 << 16;
 /** Words in the largest block that is cut from a slab: 1 KiB. */
 const LARGEST_CLASS = 256;
@@ -24,8 +26,8 @@ export class UnwoundStack {
   segments: Int32Array[] | null = null;
   /** Words in the segments. */
   drained = 0;
-  /** Host functions that stand between these frames, innermost first (see trampolines.ts). */
-  trampolines: unknown[] | null = null;
+  /** Host functions that stand between these frames, innermost first. */
+  trampolines: KeptTrampoline[] | null = null;
 
   get bytes(): number {
     return (this.words + this.drained) * 4;

@@ -2,7 +2,8 @@
  * Host functions as the guest calls them: what every backend does around one. While a host function runs, the guest below
  * it stays where it is, so a wait inside of it cannot pass it; where that is, `host` says.
  */
-import type { HostFunction, Site } from './backend.ts';
+import type { BackendHooks, HostFunction, Site, Task } from './backend.ts';
+import { ON_REJECT } from './refusals.ts';
 import { ignore, isThenable } from './thenable.ts';
 
 /**
@@ -57,9 +58,13 @@ export function wrapHostFunction(
                 ? f(a, b, c)
                 : f.apply(undefined, arguments as unknown as unknown[]);
       // Here, since a getter of `then` is the embedder's code too.
-      waits = typeof result !== 'number' && isThenable(result);
+      if (typeof result !== 'number') {
+        waits = isThenable(result);
+        if (!waits) result = primitive(result, site.placeholder);
+      }
     } catch (error) {
-      at.refused = { promise: result, next: at.refused };
+      // It has returned, and cannot be asked whether it is a promise.
+      if (result !== undefined) at.refused = { promise: result, next: at.refused };
       throw error;
     } finally {
       at.host = outer;
@@ -73,6 +78,35 @@ export function wrapHostFunction(
       throw error;
     }
   };
+}
+
+/**
+ * What the engine would make of an object, made here: it runs the embedder's code (`valueOf`, iterators), which must run
+ * where a host function does, or it would find the guest as if nobody were in it.
+ *
+ * @param like a value of the type that the guest takes
+ */
+export function primitive(value: unknown, like: unknown): unknown {
+  if ((typeof value !== 'object' && typeof value !== 'function') || value === null) return value;
+  // Not `Number`, which takes a bigint.
+  if (typeof like === 'number') return +(value as unknown as number);
+  // As the engine does it: refuses what is a number.
+  if (typeof like === 'bigint') return BigInt.asIntN(64, value as unknown as bigint);
+  if (!Array.isArray(like)) return value;
+  return [...(value as Iterable<unknown>)].map((each, index) => primitive(each, like[index]));
+}
+
+/** A fiber goes on: gives what its wait has brought. */
+export function deliver(at: HostPosition, hooks: BackendHooks, task: Task): unknown {
+  const { site, failed } = task;
+  if (!failed && site?.conversion === null && typeof task.value !== 'object') return hooks.arrived(task);
+  // The embedder's code runs (`onReject`, getters of a value to be converted), which a wait could not pass.
+  at.host = failed ? ON_REJECT : site;
+  try {
+    return primitive(hooks.arrived(task), site?.placeholder);
+  } finally {
+    at.host = null;
+  }
 }
 
 /** Promises that nobody waits for are not to be reported when they reject. */

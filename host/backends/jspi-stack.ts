@@ -1,18 +1,24 @@
 /**
- * What the JSPI backend keeps of the stacks that the engine puts aside. A fiber has one of them, and one more for each
- * call that a reentrant host function of it has open, since such a call runs on a stack of its own:
+ * What is kept of the stacks that the engine puts aside. A fiber has one of them, and one more for each call that a
+ * reentrant host function of it has open, since such a call runs on a stack of its own:
  *
  *     export -> f -> import (a generator)        stack of the fiber, waits until the generator has returned
  *                      g -> h -> import          stack of its call, waits for a promise
  *
  * Invariants:
  * - Every stack that is put aside has a Suspension, and is continued by it, once. A stack that nobody continues is never
- *   freed by the engine.
+ *   freed by V8.
  * - `FiberStack` and its own suspension are used again by later fibers, with their closures: making these at every call
  *   would cost as much as the call.
  */
-import { FiberError } from '../errors.ts';
 import type { Task } from './backend.ts';
+import { giveStackBack, takeStack } from './stack-limit.ts';
+
+/** What a stack is continued with. */
+export interface Outcome {
+  readonly failed: boolean;
+  readonly value: unknown;
+}
 
 /** A stack that is put aside, or about to be. */
 export class Suspension {
@@ -21,13 +27,14 @@ export class Suspension {
   readonly token: number;
   /** The fiber has been told to go on, and its guest has not yet done so. */
   arriving = false;
+  /** The engine was given a promise that is settled already: the guest looks soon whether the wait is over. */
+  looks = false;
   /** How a generator ended; null where the wait of the fiber itself decides. */
-  outcome: { readonly failed: boolean; readonly value: unknown } | null = null;
+  outcome: Outcome | null = null;
   /** Where a generator was called: the shadow stack pointer. */
   pointer = 0;
-  // Replaced by `executor` before anybody can call them.
-  resolve: (value?: unknown) => void = unset;
-  reject: (error: unknown) => void = unset;
+  resolve!: (value?: unknown) => void; // Assigned by `executor` when the stack is put aside, before anybody can call it.
+  reject!: (error: unknown) => void; // As above.
   readonly executor = (resolve: (value?: unknown) => void, reject: (error: unknown) => void): void => {
     this.resolve = resolve;
     this.reject = reject;
@@ -37,10 +44,6 @@ export class Suspension {
     this.owner = owner;
     this.token = token;
   }
-}
-
-function unset(): never {
-  throw new FiberError('INTERNAL', 'A stack was continued before it was put aside.');
 }
 
 /** The stacks of one fiber. */
@@ -57,46 +60,31 @@ export class FiberStack {
   aside = false;
   /** Nothing of the fiber is on the guest's shadow stack any more. */
   left = false;
-  /** The runtime has been told how the fiber ended. */
+  /** The runtime knows how the fiber has ended. */
   reported = false;
-  /** Told to go on while a fiber that began later had not ended (see `isolated`). */
-  held = false;
+  /** The engine has it still. */
+  #counted = false;
 
-  constructor(token: number, ended: (stack: FiberStack, failed: boolean, value: unknown) => void) {
+  constructor(token: number, settled: (stack: FiberStack, failed: boolean, value: unknown) => void) {
     this.own = new Suspension(this, token);
-    this.onValue = (value) => ended(this, false, value);
-    this.onError = (error) => ended(this, true, error);
+    this.onValue = (value) => settled(this, false, value);
+    this.onError = (error) => settled(this, true, error);
   }
 
-  /** Takes the stack for a fiber. */
+  /** Takes it for a fiber. @throws FiberError `MAX_STACKS` */
   begin(task: Task): void {
+    takeStack();
+    this.#counted = true;
     this.task = task;
     this.generators = 0;
-    this.aside = this.left = this.reported = this.held = false;
+    this.aside = this.left = this.reported = false;
+    this.waiting = null;
   }
-}
 
-/**
- * Stacks of this realm that the engine holds now. A process that holds too many is ended by the engine, without an error
- * that could be caught, when Linux gives it no more memory mappings (65,530 by default, shared by all threads): measured
- * at 16,200 stacks in Firefox 153 (four mappings each), 21,500 in Chromium 156, 32,500 in Node 26. The limit leaves room
- * for a second realm and for what else the process maps.
- */
-let stacks = 0;
-const MOST_STACKS = 8000;
-
-/** One more stack is about to be made. */
-export function takeStack(): void {
-  if (stacks >= MOST_STACKS) {
-    throw new FiberError(
-      'MAX_STACKS',
-      `JSPI holds ${stacks} stacks of fibers that have not ended, as many as is safe: with too many the engine ends the process. Wait for some to end, or use Asyncify, which holds a million: instrument with --target asyncify or both, and set the option backend to "asyncify".`,
-    );
+  /** It has ended: it counts no more. */
+  giveBack(): void {
+    if (!this.#counted) return;
+    this.#counted = false;
+    giveStackBack();
   }
-  stacks++;
-}
-
-/** A stack has ended. */
-export function giveStackBack(): void {
-  stacks--;
 }

@@ -1,7 +1,7 @@
 /** Why a wait cannot be, and what it means when switching was interrupted: the sentences of the backends. */
-import { FiberError } from '../errors.ts';
+import { FiberError, type FiberErrorCode } from '../errors.ts';
 import { guestFrames, isStackOverflow, RECURSE_LESS } from '../trace.ts';
-import type { Site, Task } from './backend.ts';
+import type { BackendKind, Site, Task } from './backend.ts';
 import { ignore } from './thenable.ts';
 
 /** Stands for a `sync` call where a host function is asked for. */
@@ -11,6 +11,7 @@ export const SYNC: Site = {
   arity: -1,
   placeholder: undefined,
   conversion: null,
+  pause: 0,
 };
 
 /** The same for `onReject`. */
@@ -27,51 +28,68 @@ export function refuseOverflow(pointer: number): never {
 export function notACall(site: Site): FiberError {
   return new FiberError(
     'INVALID_OPTION',
-    `${site.name} is reentrant and yielded something else than a call: write yield call(fn, ...args); to wait for a promise, return it.`,
+    `${site.name} yielded something else than a call: write yield call(fn, ...args); to wait for a promise, return it.`,
   );
+}
+
+export function misused(): FiberError {
+  return new FiberError(
+    'CORRUPT_FRAMES',
+    'The guest called its switching hooks in another order than instrumented code does. Instrument the original module again.',
+  );
+}
+
+/** Where a fiber waits, in words. */
+export function placeOf(task: Task | null): string {
+  return task?.site?.name ?? 'an import';
 }
 
 export function notUnwound(site: Site, task: Task | null): FiberError {
   return new FiberError(
     'UNINSTRUMENTED_FRAME',
-    `The guest called ${site.name} while it should have unwound for ${task?.site?.name ?? 'another import'}: a function between them was left out of the instrumentation (--only, --remove, --ignore-indirect), or a trampoline calls the guest after its call has unwound.`,
+    `The guest called ${site.name} while it should have unwound for ${placeOf(task)}: a function between them was left out of the instrumentation (--only, --remove, --ignore-indirect), or a trampoline calls the guest after its call has unwound.`,
   );
 }
 
-const DAMAGED =
-  'its frames were damaged, or a host function around it behaves differently when executed again (see reentrant).';
-
-export function misplaced(site: Site): FiberError {
-  return new FiberError('CORRUPT_FRAMES', `A resumed fiber reached ${site.name}, not where it had waited: ${DAMAGED}`);
-}
-
-export function notSuspending(site: Site, promise: PromiseLike<unknown>, instrumented: boolean): FiberError {
-  ignore(promise);
-  return instrumented
-    ? new FiberError(
-        'NOT_SUSPENDING',
-        `${site.name} returned a promise, but was not named when the module was instrumented. Do that again and add --suspending ${site.name} (AssemblyScript: declare it @suspending).`,
-        { promise },
-      )
-    : notInstrumented(site, promise);
-}
-
-function notInstrumented(site: Site, promise: PromiseLike<unknown>): FiberError {
+/** @param instead what a resumed fiber did instead of coming to its wait */
+export function misplaced(task: Task | null, instead: string, cause?: unknown): FiberError {
   return new FiberError(
-    'NOT_INSTRUMENTED',
-    `${site.name} returned a promise, but the module was not instrumented, and this guest does not run on JSPI. Run: wasm-fibers instrument app.wasm -o app.fibers.wasm --suspending ${site.name}`,
-    { promise },
+    'CORRUPT_FRAMES',
+    `A resumed fiber ${instead} and not ${placeOf(task)}, where it had waited: its frames were damaged, or a host function around it behaves differently when executed again (see reentrant).`,
+    cause === undefined ? {} : { cause },
   );
 }
 
-/** For a module that was not instrumented, on JSPI. */
-export function notMarked(site: Site, promise: PromiseLike<unknown>): FiberError {
+/** The promise, which nobody will wait for, comes with the error: it is not to be reported when it rejects. */
+function refusal(code: FiberErrorCode, { name }: Site, promise: PromiseLike<unknown>, why: string): FiberError {
   ignore(promise);
-  return new FiberError(
-    'NOT_SUSPENDING',
-    `${site.name} returned a promise, but nothing says that it may: the module was not instrumented, and the function is not marked. Give instantiate suspending(fn), or instrument the module with --suspending ${site.name}.`,
-    { promise },
+  return new FiberError(code, `${name} returned a promise, but ${why}`, { promise });
+}
+
+/** @param backend for a module that was not instrumented, what it runs on; null for one that was */
+export function notSuspending(site: Site, promise: PromiseLike<unknown>, backend: BackendKind | null): FiberError {
+  const { name } = site;
+  if (backend === null) {
+    return refusal(
+      'NOT_SUSPENDING',
+      site,
+      promise,
+      `was not named when the module was instrumented. Instrument it again with --suspending ${name} (AssemblyScript: declare it @suspending).`,
+    );
+  }
+  const jspi = backend === 'jspi';
+  return refusal(
+    jspi ? 'NOT_SUSPENDING' : 'NOT_INSTRUMENTED',
+    site,
+    promise,
+    `the module was not instrumented, and ${jspi ? 'the function is not marked. Give instantiate suspending(fn), or run' : 'this guest runs on Asyncify. Where the engine has JSPI, suspending(fn) is enough; else run'}: wasm-fibers instrument app.wasm -o app.fibers.wasm --suspending ${name}`,
   );
+}
+
+/** What has kept a fiber from waiting, while nothing had been put aside. */
+export function failedWait(site: Site, promise: PromiseLike<unknown>, error: unknown): unknown {
+  ignore(promise);
+  return isStackOverflow(error) ? tooDeep(site.name, error) : error;
 }
 
 /** Why this import cannot wait here. */
@@ -81,32 +99,25 @@ export function obstacle(
   task: Task | null,
   between: Site | null,
 ): FiberError {
-  ignore(promise);
+  const refuse = (code: FiberErrorCode, why: string): FiberError => refusal(code, site, promise, why);
   if (between === SYNC) {
-    return new FiberError(
-      'SUSPEND_IN_SYNC_CALL',
-      `${site.name} returned a promise (error.promise) inside a guest.sync call, which cannot wait. Call guest.exports instead.`,
-      { promise },
-    );
+    return refuse('SUSPEND_IN_SYNC_CALL', 'a guest.sync call cannot wait. Call guest.exports instead.');
   }
   if (task === null) {
-    return new FiberError(
+    return refuse(
       'NO_FIBER',
-      `${site.name} returned a promise, but the guest was not called as a fiber. Call it through guest.exports, guest.spawn or guest.wrap(fn).`,
-      { promise },
+      'the guest was not called as a fiber. Call it through guest.exports, guest.spawn or guest.wrap(fn).',
     );
   }
   if (between !== null) {
-    return new FiberError(
+    return refuse(
       'HOST_FRAME',
-      `${site.name} returned a promise, but the host function ${between.name} stands between it and the fiber's beginning. Write that with reentrant(function* (call, ...) { ... }) and list it as suspending, or let it call guest.exports and return the promise.`,
-      { promise },
+      `the host function ${between.name} stands between it and the fiber's beginning. Write that with reentrant(function* (call, ...) { ... }) and list it as suspending, or let it call guest.exports and return the promise.`,
     );
   }
-  return new FiberError(
+  return refuse(
     'SUSPEND_IN_CATCH',
-    `${site.name} returned a promise inside a catch body of the guest (such as a C++ destructor), where Asyncify cannot unwind. Wait before or after it.`,
-    { promise },
+    'inside a catch body of the guest (such as a C++ destructor), where Asyncify cannot unwind. Wait before or after it.',
   );
 }
 
@@ -120,20 +131,14 @@ export function tooDeep(where: string, cause: Error): FiberError {
 
 /** An entry ended in the middle of switching: says what that means. */
 export function explainInterruption(unwinding: boolean, task: Task, failed: boolean, error: unknown): unknown {
-  const where = task.site?.name ?? 'an import';
-  if (failed && isStackOverflow(error)) return tooDeep(where, error);
-  if (failed && error instanceof WebAssembly.RuntimeError && unwinding) {
-    const frames = guestFrames(error.stack);
-    return new FiberError(
-      'UNINSTRUMENTED_FRAME',
-      `The guest waited at ${where} through a function that was left out of the instrumentation: ${frames[0] ?? 'unknown'}${frames.length > 1 ? ` (called by ${frames.slice(1, 6).join(', ')})` : ''}. Take it off the list that leaves it out, or add it with --add.`,
-      { cause: error },
-    );
-  }
-  if (failed && !(error instanceof WebAssembly.RuntimeError)) return error;
+  if (!failed) return misplaced(task, 'ended');
+  if (isStackOverflow(error)) return tooDeep(placeOf(task), error);
+  if (!(error instanceof WebAssembly.RuntimeError)) return error;
+  if (!unwinding) return misplaced(task, 'trapped', error);
+  const frames = guestFrames(error.stack).slice(0, 6).join(', called by ');
   return new FiberError(
-    'CORRUPT_FRAMES',
-    `A resumed fiber ended without reaching ${where}, where it had waited: ${DAMAGED}`,
-    failed ? { cause: error } : {},
+    'UNINSTRUMENTED_FRAME',
+    `The guest waited at ${placeOf(task)} through a function that was left out of the instrumentation: ${frames || 'unknown'}. Take it off the list that leaves it out, or add it with --add.`,
+    { cause: error },
   );
 }

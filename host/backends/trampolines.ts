@@ -11,7 +11,10 @@
  * would do its work twice.
  */
 import { FiberError } from '../errors.ts';
-import type { GuestFunction, HostFunction } from './backend.ts';
+import type { GuestFunction, HostFunction, Site } from './backend.ts';
+import { primitive } from './host-functions.ts';
+import { notACall } from './refusals.ts';
+import { isThenable } from './thenable.ts';
 
 /** A call into the guest that a reentrant generator asks for by `yield`. */
 export class NestedCall {
@@ -28,8 +31,8 @@ export type Call = <A extends unknown[]>(fn: (...args: A) => unknown, ...args: A
 
 export type ReentrantGenerator = Generator<NestedCall, unknown, unknown>;
 
-const generators = new WeakMap<HostFunction, (call: Call, ...args: never[]) => ReentrantGenerator>();
-const repeatable = new WeakSet<HostFunction>();
+/** What `reentrant` was given, if that is a generator function; null for a plain one. */
+const marked = new WeakMap<HostFunction, ((...args: unknown[]) => ReentrantGenerator) | null>();
 
 const call: Call = (fn, ...args) => new NestedCall(fn as GuestFunction, args);
 
@@ -61,51 +64,51 @@ export function reentrant<A extends unknown[], R>(
 ): (...args: A) => R;
 export function reentrant<A extends unknown[], R>(fn: (...args: A) => R): (...args: A) => R;
 export function reentrant(fn: (...args: never[]) => unknown): HostFunction {
-  const marked: HostFunction = (...args) => fn(...args);
-  const kind = Object.prototype.toString.call(fn);
-  if (kind === '[object AsyncGeneratorFunction]') {
-    throw new FiberError(
-      'INVALID_OPTION',
-      'reentrant takes a generator or a plain function, not an async one: the guest waits in its calls.',
-    );
+  const kind = (fn as { readonly [Symbol.toStringTag]?: string })[Symbol.toStringTag];
+  if (kind === 'AsyncGeneratorFunction') {
+    throw new FiberError('INVALID_OPTION', 'reentrant takes a generator or a plain function, not an async generator.');
   }
-  if (kind === '[object GeneratorFunction]') {
-    // The prototype above proves it to be a generator function.
-    generators.set(marked, fn as (call: Call, ...args: never[]) => ReentrantGenerator);
-  } else repeatable.add(marked);
-  return marked;
+  const reentrant: HostFunction = (...args) => fn(...args);
+  // The tag proves it to be a generator function.
+  marked.set(reentrant, kind === 'GeneratorFunction' ? (fn as (...args: unknown[]) => ReentrantGenerator) : null);
+  return reentrant;
 }
 
-/** How an import behaves when the guest waits inside of it. */
+/** How to start the generator that an import is; null if it is none. */
 export function generatorOf(fn: HostFunction): ((...args: never[]) => ReentrantGenerator) | null {
-  const generator = generators.get(fn);
-  return generator === undefined ? null : (...args) => generator(call, ...args);
+  const generator = marked.get(fn);
+  return generator ? (...args) => generator(call, ...args) : null;
 }
 
-/** Emscripten's own trampolines are recognised by name, so that its glue needs no change. */
+/** Is it a plain trampoline? Emscripten's own are recognised by name, so that its glue needs no change. */
 export function isRepeatable(fn: HostFunction, name: string): boolean {
-  return repeatable.has(fn) || /\.invoke_\w*$/.test(name);
+  return marked.has(fn) ? marked.get(fn) === null : /\.invoke_\w*$/.test(name);
 }
 
-/** A generator that is passed by a suspension: what it had asked for when the guest unwound. */
-export class KeptGenerator {
-  readonly generator: ReentrantGenerator;
-  /** The shadow stack pointer at which the guest had called the import. */
+/** Goes on with a generator until it asks for a call, or returns. */
+export function step(
+  generator: ReentrantGenerator,
+  site: Site,
+  failed: boolean,
+  value: unknown,
+): IteratorResult<NestedCall, unknown> {
+  const result = failed ? generator.throw(value) : generator.next(value);
+  if (result.done === true) {
+    if (!isThenable(result.value)) result.value = primitive(result.value, site.placeholder);
+  } else if (!(result.value instanceof NestedCall)) {
+    throw notACall(site);
+  }
+  return result;
+}
+
+/** A trampoline that is passed by a suspension. */
+export interface KeptTrampoline {
+  readonly site: Site;
+  /** The shadow stack pointer at which the guest had called it, and how many catch bodies it was in. */
   readonly pointer: number;
-  /** How many catch bodies the guest was in. */
   readonly catches: number;
-  call: NestedCall | null = null;
-  constructor(generator: ReentrantGenerator, pointer: number, catches: number) {
-    this.generator = generator;
-    this.pointer = pointer;
-    this.catches = catches;
-  }
-}
-
-/** A plain trampoline that is passed by a suspension. */
-export class KeptPointer {
-  readonly pointer: number;
-  constructor(pointer: number) {
-    this.pointer = pointer;
-  }
+  /** Null for a plain function, which is executed again. */
+  readonly generator: ReentrantGenerator | null;
+  /** What the generator had asked for when the guest unwound. */
+  call: NestedCall | null;
 }

@@ -142,7 +142,8 @@ export interface FiberInfo {
 
 /**
  * What happened. `slow`: a wait has lasted longer than `slowAfter`. `exclusive`, once: this fiber waits for its turn though
- * the option was not set, since the module does not allow fibers to be isolated from each other.
+ * the option was not set, since the module does not allow fibers to be isolated from each other. Nested calls wait as well,
+ * and fail with `DEADLOCK` where their caller waits for them.
  */
 export interface FiberEvent {
   readonly type: 'spawn' | 'suspend' | 'resume' | 'end' | 'trap' | 'slow' | 'poison' | 'exclusive';

@@ -2,6 +2,7 @@
 import type { BackendKind } from '../backends/backend.ts';
 import { engineName, type StackSwitching, stackSwitching } from '../backends/engine.ts';
 import { isRepeatable } from '../backends/trampolines.ts';
+import { ignore, isThenable } from '../backends/thenable.ts';
 import { FiberError } from '../errors.ts';
 import type { Imports, ImportValue, Source, SourcePair } from './api.ts';
 import type { Metadata } from './metadata.ts';
@@ -12,8 +13,7 @@ const NAMES = { asyncify: 'Asyncify', jspi: 'JSPI' } as const;
 export type Wanted = 'auto' | BackendKind;
 
 /**
- * Takes one of a pair, without touching the other. JSPI cannot pass plain trampolines, so imports that have one need
- * Asyncify.
+ * Takes one of a pair. JSPI cannot pass plain trampolines, so imports that have one need Asyncify.
  *
  * @returns the source, and the backend that it must be for; null for a source that is no pair
  */
@@ -23,20 +23,25 @@ export function pickSource(
   wanted: Wanted,
 ): { readonly source: Source | PromiseLike<Source>; readonly kind: BackendKind | null } {
   if (!isPair(source)) return { source, kind: null };
+  for (const kind of ['asyncify', 'jspi'] as const) {
+    const member: unknown = source[kind];
+    if (typeof member !== 'object' || member === null) {
+      throw new FiberError(
+        'INVALID_OPTION',
+        `The pair needs a source as ${kind}; it has ${member === undefined ? 'none' : String(member)} (given: ${Object.keys(source).join(', ')}).`,
+      );
+    }
+    // The one that is not taken fails nobody.
+    if (isThenable(member)) ignore(member);
+  }
   const kind =
     wanted !== 'auto' ? wanted : stackSwitching() !== null && !some(imports, isTrampoline) ? 'jspi' : 'asyncify';
   return { source: source[kind], kind };
 }
 
+/** What is neither is refused where it is read. */
 function isPair(source: Source | SourcePair | PromiseLike<Source>): source is SourcePair {
-  const prototype: unknown = typeof source === 'object' && source !== null ? Object.getPrototypeOf(source) : undefined;
-  if (prototype !== Object.prototype && prototype !== null) return false;
-  const pair = source as Partial<SourcePair>;
-  if (pair.asyncify !== undefined && pair.jspi !== undefined) return true;
-  throw new FiberError(
-    'INVALID_OPTION',
-    `instantiate takes a source, or a pair { asyncify: source, jspi: source }; this object has ${Object.keys(pair).join(', ') || 'nothing'}.`,
-  );
+  return typeof source === 'object' && source !== null && ('asyncify' in source || 'jspi' in source);
 }
 
 /**
@@ -52,21 +57,26 @@ export function chooseBackend(
 ): StackSwitching | null {
   const engine = stackSwitching();
   const target = metadata?.target ?? null;
-  const must = given ?? (wanted === 'auto' ? null : wanted);
-  const jspi =
-    (must ?? target ?? (engine !== null && some(imports, isMarkedSuspending) ? 'jspi' : 'asyncify')) === 'jspi';
-  if (jspi && engine === null) {
+  const kind =
+    given ??
+    (wanted === 'auto' ? null : wanted) ??
+    target ??
+    (engine !== null && some(imports, isMarkedSuspending) ? 'jspi' : 'asyncify');
+  const leaveOut = 'Leave out the option backend, or ';
+  if (kind === 'jspi' && engine === null) {
+    const both = 'instrument the module with --target both, and give instantiate the pair { asyncify, jspi }.';
     throw unavailable(
-      `${engineName()} has no JSPI${target === 'jspi' ? ', for which the module was instrumented' : ''}. Instrument the module with --target asyncify, or with --target both and give instantiate the pair { asyncify, jspi }.`,
+      `${engineName()} has no JSPI${target === 'jspi' && given === null ? `, for which the module was instrumented: ${both}` : `. ${leaveOut}${given === null ? both : 'run this on an engine that has it.'}`}`,
     );
   }
-  if (target !== null && target !== (jspi ? 'jspi' : 'asyncify')) {
-    const kind = jspi ? 'jspi' : 'asyncify';
+  if (target !== null && target !== kind) {
     throw unavailable(
-      `The module was instrumented for ${NAMES[target]} and cannot run on ${NAMES[kind]} (${engineName()}), which ${given === null ? `the option backend asks for. Leave the option out, or` : 'the pair gives it for. Give the pair the other way round, or'} instrument the original module with --target ${kind}.`,
+      given !== null
+        ? `The member ${given} of the pair was instrumented for ${NAMES[target]} (${engineName()} needs it for ${NAMES[kind]}). Is the pair the other way round? Give there what --target ${kind} makes of the module.`
+        : `The module was instrumented for ${NAMES[target]} and cannot run on ${NAMES[kind]} (${engineName()}). ${target === 'asyncify' || engine !== null ? leaveOut : ''}instrument the original module with --target ${kind}.`,
     );
   }
-  return jspi ? engine : null;
+  return kind === 'jspi' ? engine : null;
 }
 
 function unavailable(message: string): FiberError {

@@ -12,7 +12,7 @@
  *   rejects with it.
  */
 import { FiberError } from '../errors.ts';
-import type { GuestFunction, Site, Task } from '../backends/backend.ts';
+import type { Backend, GuestFunction, Site, Task } from '../backends/backend.ts';
 import { ignore, listen } from '../backends/thenable.ts';
 import type { Fiber, FiberState, Guest, SpawnOptions } from './api.ts';
 import type { EntryConversion } from './binding.ts';
@@ -29,7 +29,7 @@ export interface FiberOwner {
   interrupt(fiber: RunnableFiber): void;
   /** A fiber that was cancelled before it ran. */
   drop(fiber: RunnableFiber): void;
-  frameBytes(fiber: RunnableFiber): number;
+  readonly backend: Backend;
   /** Could the host function that this guest's code has called wait? */
   canSuspend(): boolean;
   /** Has it not got its turn yet? */
@@ -38,18 +38,26 @@ export interface FiberOwner {
   turnHolders(): RunnableFiber[];
 }
 
-/** Callbacks made once per fiber and used for wait after wait: making closures at each would cost as much as the switch. */
+/**
+ * Callbacks that are used for wait after wait, of one fiber and then of another: making closures at each would cost as much
+ * as the switch. One whose promise is still to settle is never used again.
+ */
 export class Waiter {
-  fiber: RunnableFiber | null;
-  readonly onValue: (value: unknown) => void;
-  readonly onError: (error: unknown) => void;
+  fiber: RunnableFiber | null = null;
+  /** A promise that was listened to has not settled yet. */
+  open = false;
+  readonly onValue = (value: unknown): void => this.#settled(false, value);
+  readonly onError = (error: unknown): void => this.#settled(true, error);
 
-  constructor(fiber: RunnableFiber) {
-    this.fiber = fiber;
-    this.onValue = (value) => this.fiber?.owner.arrive(this, false, value);
-    this.onError = (error) => this.fiber?.owner.arrive(this, true, error);
+  #settled(failed: boolean, value: unknown): void {
+    this.open = false;
+    this.fiber?.owner.arrive(this, failed, value);
   }
 }
+
+const freeWaiters: Waiter[] = [];
+/** Some kilobytes. */
+const MOST_FREE_WAITERS = 256;
 
 /** What a fiber is a call of. */
 export interface Entry {
@@ -158,7 +166,7 @@ export class RunnableFiber implements Task, Fiber {
   }
 
   get frameBytes(): number {
-    return this.owner.frameBytes(this);
+    return this.owner.backend.bytesHeld(this);
   }
 
   get signal(): AbortSignal {
@@ -228,7 +236,9 @@ export class RunnableFiber implements Task, Fiber {
 
   /** Begins to wait. */
   listen(promise: PromiseLike<unknown>): void {
-    const waiter = (this.#waiter ??= new Waiter(this));
+    const waiter = (this.#waiter ??= freeWaiters.pop() ?? new Waiter());
+    waiter.fiber = this;
+    waiter.open = true;
     listen(promise, waiter.onValue, waiter.onError);
   }
 
@@ -241,7 +251,9 @@ export class RunnableFiber implements Task, Fiber {
   /** The fiber has ended: settles the result and lets go of everything. */
   settle(failed: boolean, value: unknown): void {
     this.state = 'done';
+    const waiter = this.#waiter;
     this.abandonWait();
+    if (waiter?.open === false && freeWaiters.length < MOST_FREE_WAITERS) freeWaiters.push(waiter);
     if (this.#timer !== undefined) clearTimeout(this.#timer);
     this.#unsubscribe?.();
     this.site = this.stack = this.delivered = null;

@@ -2,10 +2,10 @@
  * What a module brings that the host needs for switching, found after instantiation. The module is hostile input, so every
  * export is checked for its kind; what it does when called can harm only its own guest.
  */
-import { FiberError } from '../errors.ts';
 import type { GuestFunction } from '../backends/backend.ts';
-import type { Metadata } from './metadata.ts';
+import { badMetadata, type Metadata } from './metadata.ts';
 import type { CheckedOptions } from './options.ts';
+import { outOfMemory } from './out-of-memory.ts';
 
 const PAGE = 65_536;
 
@@ -72,34 +72,11 @@ export function exportedAllocator(
 export function guestFunction(exports: WebAssembly.Exports, name: string): GuestFunction {
   const value = exports[name];
   if (typeof value === 'function') return value as GuestFunction;
-  throw lacking(name, 'function');
+  throw badMetadata(`the module does not export the function ${name}, as it promises`);
 }
 
 export function guestGlobal(exports: WebAssembly.Exports, name: string): WebAssembly.Global {
   const value = exports[name];
   if (value instanceof WebAssembly.Global) return value;
-  throw lacking(name, 'global');
-}
-
-function lacking(name: string, kind: string): FiberError {
-  return new FiberError(
-    'BAD_METADATA',
-    `The module lacks the export ${name} (${kind}), which its custom section promises: it was changed after it was instrumented (by wasm-opt?). Instrument it last.`,
-  );
-}
-
-export function outOfMemory(bytes: number, cause?: unknown): FiberError {
-  return new FiberError(
-    'OUT_OF_MEMORY',
-    `The guest's memory has no room for ${bytes} more bytes, which a fiber needs.`,
-    { cause },
-  );
-}
-
-export function alignUp(bytes: number): number {
-  return Math.ceil(bytes / 16) * 16;
-}
-
-export function alignDown(bytes: number): number {
-  return Math.floor(bytes / 16) * 16;
+  throw badMetadata(`the module does not export the global ${name}, as it promises`);
 }

@@ -63,7 +63,7 @@ export class EmbeddedGuest {
 
   get memory(): WebAssembly.Memory {
     if (this.#memory === null)
-      throw new FiberError('NO_SUCH_EXPORT', 'The guest has no memory: it neither exports nor imports one.');
+      throw new FiberError('NO_SUCH_EXPORT', 'The guest neither exports nor imports a memory.');
     return this.#memory;
   }
 

@@ -10,6 +10,8 @@
  * On JSPI a fiber that was told to go on does so a microtask later: from then until it waits or has ended, too, the others
  * wait, or one of them could already have been told.
  */
+import { gate } from './gate.ts';
+
 const MICROTASKS = 4;
 
 export class Handover {
@@ -42,11 +44,14 @@ export class Handover {
 
   /** Runs it when its turn comes. */
   defer(run: () => void): void {
-    void new Promise<void>((resolve) => this.#waiting.push(resolve)).then(() => {
-      this.#opened = false;
-      run();
-      if (this.#left === 0) this.#next();
-    });
+    const open = gate();
+    this.#waiting.push(() =>
+      open(() => {
+        this.#opened = false;
+        run();
+        if (this.#left === 0) this.#next();
+      }),
+    );
   }
 
   readonly #pass = (): void => {

@@ -1,14 +1,13 @@
 /** From a source to a guest: compile, read what the module says of itself, link, instantiate, run its start function. */
 import { FiberError } from '../errors.ts';
 import type { Guest, GuestOptions, Imports, Source, SourcePair, UntypedExports } from './api.ts';
-import type { GuestFunction } from '../backends/backend.ts';
-import { whyOneAtATime } from './attach-jspi.ts';
 import type { Binding } from './binding.ts';
 import { chooseBackend, pickSource } from './choice.ts';
-import { connect } from './connect.ts';
+import { asyncifyConnector } from './connect-asyncify.ts';
+import { jspiConnector } from './connect-jspi.ts';
 import { explain } from './failures.ts';
 import { plainEntry } from './fiber.ts';
-import { findMemory } from './guest-parts.ts';
+import { findMemory, guestFunction } from './guest-parts.ts';
 import { EmbeddedGuest } from './guest.ts';
 import { linkImports } from './linking.ts';
 import { readMetadata, SECTION } from './metadata.ts';
@@ -60,11 +59,8 @@ export async function instantiateWith<E>(
   const metadata = readMetadata(module);
   const engine = chooseBackend(checked.backend, picked.kind, metadata, given);
   const binding = bind(module);
-  const scheduler = new Scheduler(
-    checked,
-    (hooks) => connect(hooks, metadata, engine),
-    engine === null ? null : whyOneAtATime(module, metadata),
-  );
+  const connector = engine === null ? asyncifyConnector(metadata) : jspiConnector(metadata, engine);
+  const scheduler = new Scheduler(checked, connector);
   const { backend } = scheduler.connection;
   const imports = binding === null ? given : binding.imports(module, given);
   const linked = linkImports(module, imports, metadata, backend, binding);
@@ -73,13 +69,13 @@ export async function instantiateWith<E>(
     const memory = findMemory(instance, linked);
     // The types of the exports are the caller's to know.
     const guest = new EmbeddedGuest(scheduler, module, instance, memory, binding) as unknown as Guest<E>;
-    scheduler.attach(guest as unknown as Guest, metadata?.stack?.kind === 'assemblyscript', binding);
-    scheduler.connection.attach({
+    const oneAtATime = scheduler.connection.attach({
       exports: instance.exports,
       memory,
       options: checked,
       callSync: (fn, args) => backend.callSync(fn, args),
     });
+    scheduler.attach(guest as unknown as Guest, metadata?.stack?.kind === 'assemblyscript', binding, oneAtATime);
     binding?.attach({
       guest: guest as unknown as Guest,
       memory,
@@ -89,10 +85,7 @@ export async function instantiateWith<E>(
     });
     checked.signal?.throwIfAborted();
     if (metadata?.start === true) {
-      const start = instance.exports[`${SECTION}.start`];
-      if (typeof start === 'function') {
-        await scheduler.call(plainEntry('start', start as GuestFunction, true), []);
-      }
+      await scheduler.call(plainEntry('start', guestFunction(instance.exports, `${SECTION}.start`), true), []);
     }
     return guest;
   } catch (error) {

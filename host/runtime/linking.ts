@@ -3,7 +3,7 @@
  * its own words, and lets the backend wrap every function.
  */
 import { FiberError } from '../errors.ts';
-import type { Backend, HostFunction, Site } from '../backends/backend.ts';
+import type { Backend, HostFunction } from '../backends/backend.ts';
 import { generatorOf, isRepeatable } from '../backends/trampolines.ts';
 import type { Imports } from './api.ts';
 import type { Binding } from './binding.ts';
@@ -18,30 +18,26 @@ export function linkImports(
   backend: Backend,
   binding: Binding | null,
 ): Record<string, Record<string, WebAssembly.ImportValue>> {
-  const signatures = new Map<string, ImportSignature[]>();
-  for (const each of metadata?.imports ?? []) {
-    const same = signatures.get(keyOf(each));
-    if (same === undefined) signatures.set(keyOf(each), [each]);
-    else same.push(each);
-  }
+  const signatures = new Map<string, Signature>();
+  for (const each of metadata?.imports ?? []) addSignature(signatures, each);
   const linked: Record<string, Record<string, WebAssembly.ImportValue>> = Object.create(null);
   const missing: string[] = [];
-  const controls: string[] = [];
   for (const { module: from, name, kind } of WebAssembly.Module.imports(module)) {
+    const target = (linked[from] ??= Object.create(null) as Record<string, WebAssembly.ImportValue>);
     if (from === SECTION && metadata !== null) {
-      controls.push(name);
+      // One that there is not is refused by the engine.
+      target[name] = backend.linkControl(name) as WebAssembly.ImportValue;
       continue;
     }
     const path = `${from}.${name}`;
-    const types = signatures.get(keyOf({ module: from, name })) ?? [];
+    const { type, suspending, arity, placeholder } = signatures.get(keyOf(from, name)) ?? UNKNOWN;
     const value = given(given(imports, from), name);
     if (value === undefined || (kind === 'function' && typeof value !== 'function')) {
       missing.push(
-        `${path} (${[kind, ...types.slice(0, 1).map(describe)].join(' ')}${value === undefined ? '' : `, given ${typeof value}`})`,
+        `${path} (${kind}${type}${value === undefined ? '' : `, given ${typeof value === 'object' ? Object.prototype.toString.call(value).slice(8, -1) : typeof value}`})`,
       );
       continue;
     }
-    const target = (linked[from] ??= Object.create(null) as Record<string, WebAssembly.ImportValue>);
     if (kind !== 'function') {
       target[name] = value as WebAssembly.ImportValue;
       continue;
@@ -50,24 +46,24 @@ export function linkImports(
     const fn = value as HostFunction;
     // What stays in the middle of the stack deals in the guest's own values.
     const conversion = generatorOf(fn) !== null || isRepeatable(fn, path) ? null : (binding?.site(from, name) ?? null);
+    const marked = metadata === null && backend.kind === 'jspi' && isMarkedSuspending(fn);
     target[name] = backend.link(
-      { name: path, ...shape(types, metadata === null && isMarkedSuspending(fn)), conversion },
+      { name: path, suspending: suspending || marked, arity, placeholder, pause: 0, conversion },
       conversion === null ? fn : conversion.wrap(fn),
     );
   }
   if (missing.some(isOfLibrary)) {
     throw new FiberError(
       'MISSING_IMPORTS',
-      'The module was made by wasm-fibers/transform: instantiate it by the code that was written beside it, or by instantiate of wasm-fibers/assemblyscript.',
+      'The module was made by wasm-fibers/transform: use instantiate of wasm-fibers/assemblyscript, or the code that was written beside it.',
     );
   }
   if (missing.length > 0) {
     throw new FiberError(
       'MISSING_IMPORTS',
-      `The module imports what was not given: ${missing.join(', ')}. Pass them to instantiate as { module: { name: value } }.`,
+      `The module imports what was not given: ${missing.join(', ')}. Pass them to instantiate as { module: { name: value } }, functions as they are.`,
     );
   }
-  if (metadata !== null) linked[SECTION] = backend.linkControls(controls);
   return linked;
 }
 
@@ -78,27 +74,41 @@ function given<T>(from: Record<string, T> | undefined, name: string): T | undefi
 }
 
 /** `(i32, f64) -> i64` */
-export function describe({ params, results }: ImportSignature): string {
+function describe({ params, results }: ImportSignature): string {
   return `(${params.join(', ')}) -> ${results.length === 1 ? results[0] : `(${results.join(', ')})`}`;
 }
 
 /** No name can have this in its middle and mean another import: modules and names may themselves have dots. */
-function keyOf({ module, name }: { readonly module: string; readonly name: string }): string {
+function keyOf(module: string, name: string): string {
   return JSON.stringify([module, name]);
 }
 
 /** What the backend has to know of an import. A module may import one name with several types, and gets one function. */
-function shape(types: readonly ImportSignature[], marked: boolean): Omit<Site, 'name' | 'conversion'> {
-  const [first] = types;
-  const suspending = marked || types.some((each) => each.suspending);
-  if (first === undefined) return { suspending, arity: -1, placeholder: undefined };
-  // `false` converts to zero in every number type.
-  if (types.some((each) => describe(each) !== describe(first))) return { suspending, arity: -1, placeholder: false };
-  return { suspending, arity: first.params.length, placeholder: placeholder(first) };
+interface Signature {
+  /** With a space before it. */
+  readonly type: string;
+  suspending: boolean;
+  arity: number;
+  /** A result of the right type for the engine to convert while the stack unwinds; Asyncify never looks at it. */
+  placeholder: unknown;
 }
 
-/** A result of the right type for the engine to convert while the stack unwinds; Asyncify never looks at it. */
-function placeholder({ results }: ImportSignature): unknown {
-  const values = results.map((type) => (type === 'i64' ? 0n : type === 'funcref' || type === 'externref' ? null : 0));
-  return values.length > 1 ? values : values[0];
+const UNKNOWN: Signature = { type: '', suspending: false, arity: -1, placeholder: undefined };
+
+function addSignature(signatures: Map<string, Signature>, each: ImportSignature): void {
+  const key = keyOf(each.module, each.name);
+  const { suspending } = each;
+  const type = ` ${describe(each)}`;
+  const known = signatures.get(key);
+  if (known === undefined) {
+    const values = each.results.map((result) => (result === 'i64' ? 0n : result.includes('ref') ? null : 0));
+    const placeholder = values.length > 1 ? values : values[0];
+    signatures.set(key, { type, suspending, arity: each.params.length, placeholder });
+    return;
+  }
+  known.suspending ||= suspending;
+  if (known.type === type) return;
+  known.arity = -1;
+  // Converts to zero in every number type.
+  known.placeholder = false;
 }

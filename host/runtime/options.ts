@@ -1,6 +1,7 @@
 /** Checks of what embedders pass, so that a typing error is reported where it was made and not as a trap much later. */
 import type { BackendKind } from '../backends/backend.ts';
 import { FiberError } from '../errors.ts';
+import { alignUp } from './alignment.ts';
 import type { GuestOptions, SpawnOptions } from './api.ts';
 import { RunnableFiber } from './fiber.ts';
 
@@ -15,87 +16,81 @@ export interface CheckedOptions extends GuestOptions {
 /** The greatest delay that timers of the platform accept. */
 const LONGEST_TIMEOUT = 2 ** 31 - 1;
 
-type Kind = 'boolean' | 'function' | 'number' | 'string' | 'AbortSignal' | 'fiber';
+/** What an option must be, in words, and whether a value is that. */
+type Rule = readonly [expected: string, allows: (value: unknown) => boolean];
 
-const GUEST_OPTIONS: Record<keyof GuestOptions, Kind> = {
-  backend: 'string',
-  exclusive: 'boolean',
-  maxFibers: 'number',
-  stackSize: 'number',
-  windowSize: 'number',
-  onTrap: 'string',
-  onReject: 'function',
-  onEvent: 'function',
-  slowAfter: 'number',
-  debug: 'boolean',
-  signal: 'AbortSignal',
+const kind = (type: string): Rule => [`a ${type}`, (value) => typeof value === type];
+
+const oneOf = (...allowed: readonly unknown[]): Rule => [
+  `one of ${allowed.join(', ')}`,
+  (value) => allowed.includes(value),
+];
+
+const atLeast = (least: number, unit: string): Rule => [
+  `a whole number of ${unit}, at least ${least}`,
+  (value) => Number.isInteger(value) && Number(value) >= least && Number(value) <= LONGEST_TIMEOUT,
+];
+
+const SIGNAL: Rule = ['an AbortSignal', (value) => value instanceof AbortSignal];
+
+const GUEST_OPTIONS: Record<keyof GuestOptions, Rule> = {
+  backend: oneOf('auto', 'asyncify', 'jspi'),
+  exclusive: kind('boolean'),
+  maxFibers: atLeast(1, 'fibers'),
+  stackSize: atLeast(1024, 'bytes'),
+  windowSize: atLeast(64, 'bytes'),
+  onTrap: oneOf('continue', 'poison'),
+  onReject: kind('function'),
+  onEvent: kind('function'),
+  slowAfter: atLeast(1, 'ms'),
+  debug: kind('boolean'),
+  signal: SIGNAL,
 };
 
-const SPAWN_OPTIONS: Record<keyof SpawnOptions, Kind> = {
-  name: 'string',
-  signal: 'AbortSignal',
-  timeout: 'number',
-  parent: 'fiber',
+const SPAWN_OPTIONS: Record<keyof SpawnOptions, Rule> = {
+  name: kind('string'),
+  signal: SIGNAL,
+  timeout: [
+    `a number of milliseconds from above 0 to ${LONGEST_TIMEOUT}`,
+    (value) => typeof value === 'number' && value > 0 && value <= LONGEST_TIMEOUT,
+  ],
+  parent: ['a fiber', (value) => value instanceof RunnableFiber],
 };
 
 /** @throws FiberError `INVALID_OPTION` */
 export function checkOptions(options: GuestOptions): CheckedOptions {
-  checkKinds(options, GUEST_OPTIONS);
-  const { backend = 'auto', onTrap = 'continue' } = options;
-  oneOf('backend', backend, ['auto', 'asyncify', 'jspi']);
-  oneOf('onTrap', onTrap, ['continue', 'poison']);
+  check(options, GUEST_OPTIONS);
+  const { backend = 'auto', maxFibers = 10_000, stackSize = 65_536, windowSize = 16_384, slowAfter = 10_000 } = options;
   return {
     ...options,
     backend,
-    maxFibers: integer('maxFibers', options.maxFibers ?? 10_000, 1, 'fibers'),
-    stackSize: alignUp(integer('stackSize', options.stackSize ?? 65_536, 1024, 'bytes')),
-    windowSize: alignUp(integer('windowSize', options.windowSize ?? 16_384, 64, 'bytes')),
-    slowAfter: integer('slowAfter', options.slowAfter ?? 10_000, 1, 'ms'),
+    maxFibers,
+    stackSize: alignUp(stackSize),
+    windowSize: alignUp(windowSize),
+    slowAfter,
   };
 }
 
 /** @throws FiberError `INVALID_OPTION` */
 export function checkSpawnOptions(options: SpawnOptions): void {
-  checkKinds(options, SPAWN_OPTIONS);
-  const { timeout } = options;
-  if (timeout !== undefined && !(timeout > 0 && timeout <= LONGEST_TIMEOUT)) {
-    throw invalid('timeout', timeout, `a number of milliseconds from above 0 to ${LONGEST_TIMEOUT}`);
-  }
+  check(options, SPAWN_OPTIONS);
 }
 
-function checkKinds(options: object, kinds: Readonly<Record<string, Kind>>): void {
-  if (typeof options !== 'object' || options === null) throw invalid('object', options, 'an object of options');
+function check(options: object, rules: Readonly<Record<string, Rule>>): void {
+  if (typeof options !== 'object' || options === null) throw invalid('The options', 'an object', options);
   for (const [name, value] of Object.entries(options) as [string, unknown][]) {
-    const kind = Object.hasOwn(kinds, name) ? kinds[name] : undefined;
-    if (kind === undefined) {
+    const rule = Object.hasOwn(rules, name) ? rules[name] : undefined;
+    if (rule === undefined) {
       throw new FiberError(
         'INVALID_OPTION',
-        `There is no option ${name} (given ${String(value)}); there are ${Object.keys(kinds).join(', ')}.`,
+        `There is no option ${name} (given ${String(value)}); there are ${Object.keys(rules).join(', ')}.`,
       );
     }
-    const fits =
-      kind === 'AbortSignal'
-        ? value instanceof AbortSignal
-        : kind === 'fiber'
-          ? value instanceof RunnableFiber
-          : typeof value === kind;
-    if (value !== undefined && !fits) throw invalid(name, value, `a ${kind}`);
+    const [expected, allows] = rule;
+    if (value !== undefined && !allows(value)) throw invalid(`The option ${name}`, expected, value);
   }
 }
 
-function integer(name: string, value: number, least: number, unit: string): number {
-  if (Number.isInteger(value) && value >= least && value <= LONGEST_TIMEOUT) return value;
-  throw invalid(name, value, `a whole number of ${unit}, at least ${least}`);
-}
-
-function oneOf(name: string, value: string, allowed: readonly string[]): void {
-  if (!allowed.includes(value)) throw invalid(name, value, `one of ${allowed.join(', ')}`);
-}
-
-function invalid(name: string, value: unknown, expected: string): FiberError {
-  return new FiberError('INVALID_OPTION', `The option ${name} must be ${expected}; it is ${String(value)}.`);
-}
-
-function alignUp(bytes: number): number {
-  return Math.ceil(bytes / 16) * 16;
+function invalid(what: string, expected: string, value: unknown): FiberError {
+  return new FiberError('INVALID_OPTION', `${what} must be ${expected}, not ${String(value)}.`);
 }

@@ -14,13 +14,14 @@ import { FiberError } from '../errors.ts';
 import { guestFrames } from '../trace.ts';
 import type { FiberEvent, Guest, SpawnOptions } from './api.ts';
 import type { Binding, EntryConversion } from './binding.ts';
-import type { Connection } from './connect.ts';
+import type { Connection, Connector } from './connect.ts';
 import { runningFiber } from './current.ts';
 import { tell } from './events.ts';
 import { explain, isAbrupt } from './failures.ts';
 import { afterTurn, mustYield } from './fairness.ts';
 import { FiberList } from './fiber-list.ts';
 import { type Entry, type FiberOwner, RunnableFiber, type Waiter } from './fiber.ts';
+import { gate } from './gate.ts';
 import { Handover } from './handover.ts';
 import { isOfLibrary } from './metadata.ts';
 import type { CheckedOptions } from './options.ts';
@@ -35,7 +36,7 @@ export class Scheduler implements FiberOwner, BackendHooks {
   readonly #options: CheckedOptions;
   readonly #emit: ((event: FiberEvent) => void) | null;
   readonly #slow: SlowWatch | null;
-  readonly #turns: Turns | null;
+  #turns: Turns | null = null;
   readonly #list = new FiberList();
   #guest: Guest | null = null;
   /** For guests whose results may be references that only the embedder holds. */
@@ -44,7 +45,9 @@ export class Scheduler implements FiberOwner, BackendHooks {
   #holder: RunnableFiber | null = null;
   #binding: Binding | null = null;
   /** Why fibers wait for their turn though nobody has asked for that; told once. */
-  #oneAtATime: string | null;
+  #oneAtATime: string | null = null;
+  /** Nested calls wait for their turn as well: they would run on the stack of the fiber that made them. */
+  #alone = false;
   #nextId = 1;
   /** A fiber's arguments are being lowered: the embedder's getters run, and no guest code may but the allocator. */
   #lowering = false;
@@ -55,24 +58,30 @@ export class Scheduler implements FiberOwner, BackendHooks {
   #disposing: Promise<void> | null = null;
   readonly #onAbort = (): void => void this.dispose();
 
-  /** @param oneAtATime why the guest must be exclusive, whatever the options say; null if it need not */
-  constructor(options: CheckedOptions, connect: (hooks: BackendHooks) => Connection, oneAtATime: string | null) {
+  constructor(options: CheckedOptions, connect: Connector) {
     this.#options = options;
     this.connection = connect(this);
     this.backend = this.connection.backend;
-    this.#oneAtATime = oneAtATime;
-    this.#turns = options.exclusive || oneAtATime !== null ? new Turns() : null;
     const { onEvent } = options;
     this.#emit = onEvent === undefined ? null : (event) => tell(onEvent, event);
     this.#slow = this.#emit === null ? null : new SlowWatch(options.slowAfter, () => this.#list.first, this.#emit);
   }
 
-  /** The guest exists. `managed`: its results may be references to memory that it collects. */
-  attach(guest: Guest, managed: boolean, binding: Binding | null): void {
+  /**
+   * The guest exists.
+   *
+   * @param managed its results may be references to memory that it collects
+   * @param oneAtATime why the guest must be exclusive, whatever the options say; null if it need not
+   */
+  attach(guest: Guest, managed: boolean, binding: Binding | null, oneAtATime: string | null): void {
+    const { exclusive, signal } = this.#options;
     this.#guest = guest;
     this.#binding = binding;
     if (managed) this.#handover = new Handover();
-    if (this.#options.signal !== undefined) subscribe(this.#options.signal, this.#onAbort);
+    if (exclusive || oneAtATime !== null) this.#turns = new Turns();
+    this.#alone = oneAtATime !== null;
+    if (!exclusive) this.#oneAtATime = oneAtATime;
+    if (signal !== undefined) subscribe(signal, this.#onAbort);
   }
 
   get publicGuest(): Guest {
@@ -106,7 +115,7 @@ export class Scheduler implements FiberOwner, BackendHooks {
       // What is lowered must be lowered where the guest may be called.
       return this.backend.callSync(() => conversion.lift(call(fn, conversion.lower(args))), []);
     } catch (error) {
-      const failure = explain(error);
+      const failure = explain(error, 'SUSPEND_IN_SYNC_CALL');
       if (this.#options.onTrap === 'poison' && isAbrupt(failure)) {
         this.#poisonWith(failure, "a sync call trapped in it, and onTrap is 'poison'");
       }
@@ -145,13 +154,11 @@ export class Scheduler implements FiberOwner, BackendHooks {
     let mine = true;
     if (this.#turns !== null) {
       const parent = options?.parent ?? runningFiber();
-      const inherited = parent instanceof RunnableFiber && parent.owner === this ? parent.turn : null;
+      const inherited = parent instanceof RunnableFiber && parent.owner === this && !this.#alone ? parent.turn : null;
       fiber.turn = inherited ?? new Turn();
-      // The reaction keeps the async context of whoever asks for the fiber now.
       mine = this.#turns.enter(fiber.turn, () => {
-        let open = (): void => undefined;
-        void new Promise<void>((resolve) => (open = resolve)).then(() => this.#begin(fiber));
-        return open;
+        const open = gate();
+        return () => open(() => this.#begin(fiber));
       });
       if (!mine && this.#oneAtATime !== null) {
         this.#emit?.({ type: 'exclusive', fiber, reason: this.#oneAtATime });
@@ -159,14 +166,12 @@ export class Scheduler implements FiberOwner, BackendHooks {
       }
     }
     if (options !== null) {
-      let open: (run: () => void) => void = () => undefined;
-      void new Promise<() => void>((resolve) => (open = resolve)).then((run) => run());
-      fiber.gate = open;
+      fiber.gate = gate();
       fiber.configure(options);
     }
     if (mine) {
       // A nested call waits for its caller's stack to empty, which takes no turn of the event loop.
-      if (this.#busy) void Promise.resolve().then(() => this.#begin(fiber));
+      if (this.#isBusy()) void Promise.resolve().then(() => this.#begin(fiber));
       else this.#begin(fiber);
     }
     return fiber;
@@ -180,27 +185,32 @@ export class Scheduler implements FiberOwner, BackendHooks {
 
   #enterIdle(run: () => void): void {
     // Only where somebody runs microtasks from inside of guest code; waiting for another microtask would never end.
-    if (this.#busy) afterTurn(() => this.#enter(run));
+    if (this.#isBusy()) afterTurn(() => this.#enter(run));
     else run();
   }
 
-  get #busy(): boolean {
+  /** A method, since private getters are slow. */
+  #isBusy(): boolean {
     return this.backend.busy || this.#lowering;
   }
 
   #begin(fiber: RunnableFiber): void {
-    this.#enter(() => {
-      if (fiber.state !== 'created') return;
-      fiber.state = 'running';
-      try {
-        if (fiber.conversion !== null) fiber.args = this.#lower(fiber, fiber.conversion);
-        this.#hold(fiber);
-        this.backend.start(fiber);
-      } catch (error) {
-        // Its arguments are wrong, or there was no stack to run it on; none of its code has run.
-        this.ended(fiber, true, error);
-      }
-    });
+    // Almost always it can start at once, without a closure.
+    if (this.#isBusy() || this.#handover?.busy === true) this.#enter(() => this.#start(fiber));
+    else this.#start(fiber);
+  }
+
+  #start(fiber: RunnableFiber): void {
+    if (fiber.state !== 'created') return;
+    fiber.state = 'running';
+    try {
+      if (fiber.conversion !== null) fiber.args = this.#lower(fiber, fiber.conversion);
+      this.#hold(fiber);
+      this.backend.start(fiber);
+    } catch (error) {
+      // Its arguments are wrong, or there was no stack to run it on; none of its code has run.
+      this.ended(fiber, true, error);
+    }
   }
 
   #lower(fiber: RunnableFiber, conversion: EntryConversion): readonly unknown[] {
@@ -219,7 +229,7 @@ export class Scheduler implements FiberOwner, BackendHooks {
     const fiber = waiter.fiber;
     if (fiber === null) return;
     const yields = mustYield();
-    if (!yields && !this.#busy && this.#handover?.busy !== true) {
+    if (!yields && !this.#isBusy() && this.#handover?.busy !== true) {
       // Almost always: without a closure, which would be the most expensive part of it.
       this.#resume(fiber, failed, value);
       return;
@@ -250,10 +260,6 @@ export class Scheduler implements FiberOwner, BackendHooks {
 
   drop(fiber: RunnableFiber): void {
     this.ended(fiber, true, fiber.cancellation);
-  }
-
-  frameBytes(fiber: RunnableFiber): number {
-    return this.backend.bytesHeld(fiber);
   }
 
   isQueued(fiber: RunnableFiber): boolean {
@@ -305,7 +311,7 @@ export class Scheduler implements FiberOwner, BackendHooks {
     }
     fiber.waitsFor = target;
     fiber.site = site;
-    if (this.#options.debug) fiber.stack = guestFrames(new Error('').stack, true).slice(this.backend.shims);
+    if (this.#options.debug) fiber.stack = guestFrames(new Error('').stack, true);
     fiber.listen(promise);
   }
 
@@ -331,26 +337,26 @@ export class Scheduler implements FiberOwner, BackendHooks {
     const conversion = site?.conversion ?? null;
     fiber.site = fiber.waitsFor = fiber.stack = null;
     fiber.value = undefined;
-    // It was told to go on before the guest was poisoned.
-    if (this.#poison !== null) throw this.#poison;
-    if (!failed) return conversion === null ? value : conversion.lower(value);
-    if (value !== fiber.cancellation && conversion !== null && conversion.fail !== null) return conversion.fail(value);
-    const { onReject } = this.#options;
-    const replacement = site !== null && isOfLibrary(site.name) ? undefined : onReject?.(value, this.publicGuest);
-    const thrown = replacement === undefined ? value : replacement;
-    fiber.delivered = { thrown, error: value };
-    if (
-      replacement === undefined ||
-      (typeof WebAssembly.Exception === 'function' && replacement instanceof WebAssembly.Exception)
-    ) {
-      throw thrown;
+    let result = value;
+    if (failed) {
+      if (value !== fiber.cancellation && conversion !== null && conversion.fail !== null)
+        return conversion.fail(value);
+      const replacement =
+        site !== null && isOfLibrary(site.name) ? undefined : this.#options.onReject?.(value, this.publicGuest);
+      if (replacement !== undefined) result = replacement;
+      fiber.delivered = { thrown: result, error: value };
+      if (
+        replacement === undefined ||
+        (typeof WebAssembly.Exception === 'function' && replacement instanceof WebAssembly.Exception)
+      ) {
+        throw result;
+      }
+      if (isThenable(replacement)) {
+        ignore(replacement);
+        throw new FiberError('INVALID_OPTION', 'onReject must return a value, an exception or nothing, not a promise.');
+      }
     }
-    if (!isThenable(replacement)) return conversion === null ? replacement : conversion.lower(replacement);
-    ignore(replacement);
-    throw new FiberError(
-      'INVALID_OPTION',
-      'onReject returned a promise; it must return a value, an exception or nothing, at once.',
-    );
+    return conversion === null ? result : conversion.lower(result);
   }
 
   ended(task: Task, failed: boolean, value: unknown): void {
@@ -378,7 +384,7 @@ export class Scheduler implements FiberOwner, BackendHooks {
         this.#poisonWith(error, `the fiber ${fiber.label} trapped in it, and onTrap is 'poison'`);
       }
     }
-    this.#emit?.(failed ? { type: 'end', fiber, error } : { type: 'end', fiber });
+    this.#emit?.({ type: 'end', fiber, ...(failed && { error }) });
     // Before the turn is over: what the guest has left to do may be started in it.
     this.#binding?.ended?.(fiber, failed, error);
     if (fiber.turn !== null) this.#turns?.leave(fiber.turn);
@@ -398,9 +404,10 @@ export class Scheduler implements FiberOwner, BackendHooks {
       { cause },
     );
     this.#poison = this.#closed = poison;
+    this.backend.close(poison);
     for (const fiber of this.fibers) {
       if (fiber.state === 'running') continue;
-      this.backend.abandon(fiber, poison);
+      this.backend.abandon(fiber);
       this.ended(fiber, true, poison);
       this.#emit?.({ type: 'poison', fiber, error: poison });
     }

@@ -1,9 +1,9 @@
 /** Which shadow stack a guest has, from what its module says. */
-import type { ShadowStack } from '../backends/backend.ts';
-import { FiberGlobals } from './fiber-globals.ts';
+import { NO_SHADOW_STACK, type ShadowStack } from '../backends/backend.ts';
+import { withGlobals } from './fiber-globals.ts';
 import { type Allocate, guestFunction, guestGlobal, type GuestParts } from './guest-parts.ts';
 import { SECTION } from './metadata.ts';
-import { AssemblyScriptShadowStack, LlvmShadowStack, NO_SHADOW_STACK, type StackAccess } from './shadow-stack.ts';
+import { assemblyScriptShadowStack, llvmShadowStack, type StackAccess } from './shadow-stack.ts';
 
 /** @param reserved bytes at the top of an LLVM guest's own stack that are taken */
 export function instrumentedShadowStack(
@@ -14,7 +14,7 @@ export function instrumentedShadowStack(
   let shadow: ShadowStack = NO_SHADOW_STACK;
   if (metadata.stack?.kind === 'llvm') {
     const { low } = metadata.stack;
-    shadow = new LlvmShadowStack({
+    shadow = llvmShadowStack({
       access: stackAccess(exports),
       low,
       reserved,
@@ -22,13 +22,13 @@ export function instrumentedShadowStack(
       allocate,
     });
   } else if (metadata.stack?.kind === 'assemblyscript') {
-    shadow = new AssemblyScriptShadowStack(stackAccess(exports), {
+    shadow = assemblyScriptShadowStack(stackAccess(exports), {
       save: guestFunction(exports, '__fibers_save') as (low: number, high: number) => number,
       restore: guestFunction(exports, '__fibers_restore') as (handle: number, low: number, high: number) => void,
     });
   }
   if (metadata.globals.length === 0) return shadow;
-  return new FiberGlobals(
+  return withGlobals(
     shadow,
     metadata.globals.map((name) => guestGlobal(exports, name)),
   );

@@ -16,16 +16,12 @@
  * in a pinned array of the guest, where the collector sees it (assembly/fibers.ts). It is put there when another fiber
  * needs the place, not before.
  */
-import { FiberError } from '../errors.ts';
 import type { ShadowStack, Task } from '../backends/backend.ts';
-
-/** What to do about a guest that has memory and does not say how to get some. */
-export const EXPORT_ALLOCATOR =
-  'Build it with -Wl,--export=malloc,--export=free, or name its allocator when you instrument it (--allocator)';
+import { ALIGNMENT, alignDown, alignUp } from './alignment.ts';
+import { noAllocator } from './out-of-memory.ts';
 
 /** LLVM lets a leaf function use this many bytes below the stack pointer. */
 const RED_ZONE = 128;
-const ALIGNMENT = 16;
 /** Region of a task that runs on the guest's own stack. */
 const MAIN = -1;
 /** Region of a task that has not run yet. */
@@ -37,22 +33,6 @@ export interface StackAccess {
   /** `low` and `high` are the limits beyond which the guest calls `stack_overflow`. */
   set(pointer: number, low: number, high: number): void;
 }
-
-/** Addresses are unsigned; the engine hands them over signed. */
-const unsigned = (pointer: number): number => pointer >>> 0;
-const alignDown = (address: number): number => address - (address % ALIGNMENT);
-
-/** For guests that keep nothing in linear memory. */
-export const NO_SHADOW_STACK: ShadowStack = {
-  start() {},
-  suspend() {},
-  resume() {},
-  end() {},
-  clear() {},
-  save: () => 0,
-  restore() {},
-  enterSync() {},
-};
 
 export interface LlvmOptions {
   readonly access: StackAccess;
@@ -66,93 +46,65 @@ export interface LlvmOptions {
   readonly allocate: ((bytes: number) => number) | null;
 }
 
-export class LlvmShadowStack implements ShadowStack {
-  readonly #access: StackAccess;
-  readonly #allocate: ((bytes: number) => number) | null;
-  readonly #mainLow: number;
-  readonly #mainHigh: number;
-  readonly #size: number;
-  readonly #free: number[] = [];
-  #mainTask: Task | null = null;
-  #low: number;
-  #high: number;
+export function llvmShadowStack({ access, low, reserved, stackSize, allocate }: LlvmOptions): ShadowStack {
+  // Addresses are unsigned; the engine hands them over signed.
+  const save = (): number => access.get() >>> 0;
+  const mainHigh = alignDown(save() - reserved);
+  const free: number[] = [];
+  let mainTask: Task | null = null;
+  let limit = 0;
+  let high = 0;
 
-  constructor({ access, low, reserved, stackSize, allocate }: LlvmOptions) {
-    this.#access = access;
-    this.#allocate = allocate;
-    this.#mainHigh = alignDown(unsigned(access.get()) - reserved);
-    this.#mainLow = this.#low = low + RED_ZONE;
-    this.#high = this.#mainHigh;
-    this.#size = stackSize;
-    this.#toBase();
-  }
-
-  start(task: Task): void {
-    if (this.#mainTask === null && (task.onMainStack || this.#allocate === null)) {
-      this.#mainTask = task;
-      task.region = MAIN;
-      task.pointer = this.#mainHigh;
-    } else {
-      task.region = this.#free.pop() ?? this.#newRegion();
-      task.pointer = task.region + this.#size;
-    }
-    this.resume(task);
-  }
-
-  suspend(task: Task): void {
-    task.pointer = unsigned(this.#access.get());
-    this.#toBase();
-  }
-
-  resume(task: Task): void {
-    if (task.region === MAIN) this.#set(task.pointer, this.#mainLow, this.#mainHigh);
-    else this.#set(task.pointer, task.region + RED_ZONE, task.region + this.#size);
-  }
-
-  end(task: Task): void {
-    if (this.#mainTask === task) this.#mainTask = null;
-    else if (task.region >= 0) this.#free.push(task.region);
-    task.region = NO_REGION;
-    this.#toBase();
-  }
-
-  save(): number {
-    return unsigned(this.#access.get());
-  }
-
-  clear(): void {}
-
-  restore(pointer: number): void {
-    this.#access.set(pointer, this.#low, this.#high);
-  }
-
-  enterSync(): void {
-    this.restore(alignDown(this.save() - RED_ZONE));
-  }
-
+  const set = (pointer: number, newLow: number, newHigh: number): void => {
+    limit = newLow + RED_ZONE;
+    high = newHigh;
+    access.set(pointer, limit, high);
+  };
   /** Where calls without a fiber run: the guest's own stack, below the fiber that is suspended on it, if any. */
-  #toBase(): void {
-    const pointer = this.#mainTask === null ? this.#mainHigh : alignDown(this.#mainTask.pointer - RED_ZONE);
-    this.#set(pointer, this.#mainLow, this.#mainHigh);
-  }
+  const toBase = (): void => {
+    set(mainTask === null ? mainHigh : alignDown(mainTask.pointer - RED_ZONE), low, mainHigh);
+  };
+  const resume = ({ pointer, region }: Task): void => {
+    if (region === MAIN) set(pointer, low, mainHigh);
+    else set(pointer, region, region + stackSize);
+  };
+  const newRegion = (): number => {
+    if (allocate === null)
+      throw noAllocator('The stack of a second fiber', ', or run one fiber at a time (exclusive: true)');
+    toBase();
+    return alignUp(allocate(stackSize + ALIGNMENT));
+  };
+  const restore = (pointer: number): void => access.set(pointer, limit, high);
 
-  #set(pointer: number, low: number, high: number): void {
-    this.#low = low;
-    this.#high = high;
-    this.#access.set(pointer, low, high);
-  }
-
-  #newRegion(): number {
-    if (this.#allocate === null) {
-      throw new FiberError(
-        'NO_ALLOCATOR',
-        `A second fiber needs guest memory for its stack, but the guest exports no allocator. ${EXPORT_ALLOCATOR}, or run one fiber at a time (exclusive: true).`,
-      );
-    }
-    this.#toBase();
-    const address = this.#allocate(this.#size + ALIGNMENT);
-    return alignDown(address + ALIGNMENT - 1);
-  }
+  toBase();
+  return {
+    start(task) {
+      if (mainTask === null && (task.onMainStack || allocate === null)) {
+        mainTask = task;
+        task.region = MAIN;
+        task.pointer = mainHigh;
+      } else {
+        task.region = free.pop() ?? newRegion();
+        task.pointer = task.region + stackSize;
+      }
+      resume(task);
+    },
+    suspend(task) {
+      task.pointer = save();
+      toBase();
+    },
+    resume,
+    end(task) {
+      if (mainTask === task) mainTask = null;
+      else if (task.region >= 0) free.push(task.region);
+      task.region = NO_REGION;
+      toBase();
+    },
+    clear() {},
+    save,
+    restore,
+    enterSync: () => restore(alignDown(save() - RED_ZONE)),
+  };
 }
 
 /** What assembly/fibers.ts exports. */
@@ -162,67 +114,51 @@ export interface SliceKeeper {
   restore(handle: number, low: number, high: number): void;
 }
 
-export class AssemblyScriptShadowStack implements ShadowStack {
-  readonly #access: StackAccess;
-  readonly #keeper: SliceKeeper;
-  readonly #top: number;
+export function assemblyScriptShadowStack(access: StackAccess, keeper: SliceKeeper): ShadowStack {
+  const save = (): number => access.get() >>> 0;
+  const restore = (pointer: number): void => access.set(pointer, 0, 0);
+  const top = save();
   /**
    * The task that suspended last, while its slice is where it was: the pointer covers it, so the collector sees it, and
    * calls without a fiber run below. Most waits end before another fiber runs; then nothing has to be copied.
    */
-  #left: Task | null = null;
+  let left: Task | null = null;
 
-  constructor(access: StackAccess, keeper: SliceKeeper) {
-    this.#access = access;
-    this.#keeper = keeper;
-    this.#top = this.save();
-  }
-
-  start(task: Task): void {
-    this.clear();
-    task.pointer = this.#top;
-  }
-
-  suspend(task: Task): void {
-    task.pointer = this.save();
-    task.region = NO_REGION;
-    if (task.pointer < this.#top) this.#left = task;
-    else this.restore(this.#top);
-  }
-
-  clear(): void {
-    const left = this.#left;
+  const clear = (): void => {
     if (left === null) return;
     try {
-      left.region = this.#keeper.save(left.pointer, this.#top);
+      left.region = keeper.save(left.pointer, top);
     } catch (error) {
       // No memory: it stays where it is, and whoever needed the place fails.
-      this.restore(left.pointer);
+      restore(left.pointer);
       throw error;
     }
-    this.#left = null;
-    this.restore(this.#top);
-  }
+    left = null;
+    restore(top);
+  };
 
-  resume(task: Task): void {
-    if (this.#left === task) this.#left = null;
-    else this.clear();
-    if (task.region !== NO_REGION) this.#keeper.restore(task.region, task.pointer, this.#top);
-    task.region = NO_REGION;
-    this.restore(task.pointer);
-  }
-
-  end(): void {
-    this.restore(this.#left?.pointer ?? this.#top);
-  }
-
-  save(): number {
-    return unsigned(this.#access.get());
-  }
-
-  restore(pointer: number): void {
-    this.#access.set(pointer, 0, 0);
-  }
-
-  enterSync(): void {}
+  return {
+    start(task) {
+      clear();
+      task.pointer = top;
+    },
+    suspend(task) {
+      task.pointer = save();
+      task.region = NO_REGION;
+      if (task.pointer < top) left = task;
+      else restore(top);
+    },
+    clear,
+    resume(task) {
+      if (left === task) left = null;
+      else clear();
+      if (task.region !== NO_REGION) keeper.restore(task.region, task.pointer, top);
+      task.region = NO_REGION;
+      restore(task.pointer);
+    },
+    end: () => restore(left?.pointer ?? top),
+    save,
+    restore,
+    enterSync() {},
+  };
 }

@@ -1,6 +1,7 @@
 /**
  * Marks for modules that were not instrumented: nothing in such a module says which imports may return a promise.
  */
+import { FiberError } from '../errors.ts';
 import type { ImportValue } from './api.ts';
 
 const marked = new WeakSet<(...args: never[]) => unknown>();
@@ -11,8 +12,11 @@ const marked = new WeakSet<(...args: never[]) => unknown>();
  *
  * @param fn the host function
  * @returns the same function
+ * @throws FiberError `INVALID_OPTION` if it is no function
  */
 export function suspending<F extends (...args: never[]) => unknown>(fn: F): F {
+  if (typeof fn !== 'function')
+    throw new FiberError('INVALID_OPTION', `suspending takes a function, not ${String(fn)}.`);
   marked.add(fn);
   return fn;
 }

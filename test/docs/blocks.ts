@@ -9,7 +9,8 @@
  *     refused          with `assembly`: what the compiler says of it follows; `flags="..."` are further arguments of asc
  *     error=CODE       a few lines that fail with this FiberError (errors.test.ts)
  *     in=FOLDER        a folder of its own; without it all blocks of a document share one
- *     needs=PROGRAM    cannot run without it: `clang`, `chromium`
+ *     needs=PROGRAM    cannot run without it: `clang`, `chromium`; `jspi` is a Node that has JSPI, which then runs it; several
+ *                      between commas
  *     not-run="WHY"    a program that is not executed, and why
  */
 import { readFileSync } from 'node:fs';
@@ -115,4 +116,10 @@ export function runsOf(blocks: readonly Block[]): Run[] {
     last.output = block;
   }
   return runs;
+}
+
+/** What a block cannot run without. */
+export function needsOf({ attributes, language }: Block): string[] {
+  if (language === 'html') return ['chromium'];
+  return attributes.get('needs')?.split(',') ?? [];
 }

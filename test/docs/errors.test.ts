@@ -7,8 +7,8 @@ import { type Block, blocksOf, forgotten } from './blocks.ts';
 import { type Workshop, openWorkshop } from './workshop.ts';
 
 const DOCUMENT = 'docs/errors.md';
-/** No small program causes them every time, or none at all should. */
-const WITHOUT_CAUSE = ['BINARYEN_FAILED', 'BINARYEN_MISSING', 'DEPTH_LIMIT', 'INTERNAL'];
+/** No small program causes them every time or on every engine, or none at all should. */
+const WITHOUT_CAUSE = ['BINARYEN_FAILED', 'BINARYEN_MISSING', 'DEPTH_LIMIT', 'INTERNAL', 'MAX_STACKS'];
 
 const read = (file: string): string => readFileSync(path.join(ROOT, file), 'utf8');
 const [, union = ''] = /export type FiberErrorCode =([^;]*);/.exec(read('host/errors.ts')) ?? [];

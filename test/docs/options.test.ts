@@ -6,7 +6,9 @@ import { beforeAll, expect, test } from 'vitest';
 import { ROOT, run } from '../support/temporary.ts';
 import { blocksOf } from './blocks.ts';
 
-const DOCUMENTS = ['README.md', 'docs/guide.md', 'docs/assemblyscript.md', 'docs/errors.md', 'docs/how-it-works.md'];
+const DOCUMENTS = ['README.md'].concat(
+  ['guide', 'assemblyscript', 'backends', 'errors', 'how-it-works'].map((name) => `docs/${name}.md`),
+);
 /** Options of other programs that the text speaks of. */
 const OTHERS: ReadonlySet<string> = new Set([
   '-mexec-model', // clang
@@ -15,6 +17,8 @@ const OTHERS: ReadonlySet<string> = new Set([
   '-sASYNCIFY', // emcc
   '--asyncify', // wasm-opt
   '--stack-size', // node
+  '--no-async-context-frame', // node
+  '--row', // npm run bench
   '--save-dev', // npm
   '-D', // npm
 ]);

@@ -1,28 +1,29 @@
 // Every program in the documents is run, and prints what the document says.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { hasGuest } from '../support/guest.ts';
-import { type Block, blocksOf, forgotten, isProgram, isRun, runsOf } from './blocks.ts';
-import { type Workshop, chromium, openWorkshop } from './workshop.ts';
+import { type Block, blocksOf, forgotten, isProgram, isRun, needsOf, runsOf } from './blocks.ts';
+import { type Workshop, chromium, nodeWithJspi, openWorkshop } from './workshop.ts';
 
-const DOCUMENTS = ['README.md', 'docs/guide.md', 'docs/assemblyscript.md'];
+const DOCUMENTS = ['README.md', 'docs/guide.md', 'docs/assemblyscript.md', 'docs/backends.md'];
 /** Programs that are shown and not executed; a document that gets another one changes this number. */
-const NOT_RUN: Readonly<Record<string, number>> = { 'README.md': 3, 'docs/guide.md': 0, 'docs/assemblyscript.md': 1 };
+const NOT_RUN: Readonly<Record<string, number>> = { 'README.md': 3, 'docs/assemblyscript.md': 1 };
 
 const missing = new Map<string, boolean>([
   // The guests in C are built where clang is.
   ['clang', !(await hasGuest('qsort'))],
   ['chromium', chromium() === undefined],
+  ['jspi', nodeWithJspi() === undefined],
 ]);
 
 /** Can this block not run here? The title of its test says what to install. */
-function lacks({ attributes, language }: Block): boolean {
-  const needs = language === 'html' ? 'chromium' : attributes.get('needs');
-  return needs !== undefined && missing.get(needs) !== false;
+function lacks(block: Block): boolean {
+  return needsOf(block).some((program) => missing.get(program) !== false);
 }
 
-function title({ line, language, attributes }: Block): string {
-  const needs = language === 'html' ? 'chromium' : attributes.get('needs');
-  return `line ${line}: ${attributes.get('file') ?? language}${needs === undefined ? '' : ` (needs ${needs})`}`;
+function title(block: Block): string {
+  const { line, language, attributes } = block;
+  const needs = needsOf(block);
+  return `line ${line}: ${attributes.get('file') ?? language}${needs.length === 0 ? '' : ` (needs ${needs.join(', ')})`}`;
 }
 
 /** Progress is printed only when something takes longer than a second. */

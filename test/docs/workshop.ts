@@ -9,7 +9,7 @@ import type { AddressInfo } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { type Outcome, ROOT, makeFolder, removeFolder, run, writeFiles } from '../support/temporary.ts';
-import { type Block, isRun } from './blocks.ts';
+import { type Block, isRun, needsOf } from './blocks.ts';
 import { compilePrograms, refusalOf, runProgram } from './guests.ts';
 
 const PACKAGES = ['binaryen', 'assemblyscript', 'esbuild', 'typescript', '@types'] as const;
@@ -30,6 +30,13 @@ export interface Workshop {
 /** The path of Chromium, if there is one. */
 export function chromium(): string | undefined {
   return CHROMIUM.find((file) => existsSync(file));
+}
+
+/** The path of a Node that has JSPI, if there is one: this one, or the newest that test/nodes brings. */
+export function nodeWithJspi(): string | undefined {
+  const newest = path.join(ROOT, 'test/nodes/node_modules/node26/bin/node');
+  if ('Suspending' in WebAssembly) return process.execPath;
+  return existsSync(newest) ? newest : undefined;
 }
 
 /** @param blocks the document's, for what is compiled at once */
@@ -70,7 +77,10 @@ async function execute(block: Block, file: string | undefined, folder: string): 
     run('bash', ['-e', '-c', `unset FORCE_COLOR; exec 2>&1\n${code}`], folder, environment);
   if (block.language === 'sh') return shell(block.code);
   if (file === undefined) throw new Error(`${block.document}:${block.line}: a program that is run needs file=NAME`);
-  return block.language === 'html' ? openPage(folder, file) : shell(`'${process.execPath}' ${file}`);
+  if (block.language === 'html') return openPage(folder, file);
+  const node = needsOf(block).includes('jspi') ? nodeWithJspi() : process.execPath;
+  if (node === undefined) throw new Error('no Node with JSPI: the test should have been skipped');
+  return shell(`'${node}' ${file}`);
 }
 
 async function furnish(folder: string): Promise<void> {

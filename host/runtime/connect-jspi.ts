@@ -1,0 +1,58 @@
+/**
+ * JSPI: what a guest offers for being switched is found after instantiation. An instrumented module says what it has. One that
+ * was not may still export what LLVM's linker can be told to export: its stack pointer and `malloc`. Without these its
+ * fibers cannot be isolated from each other, unless it has no memory in which they could share a stack.
+ */
+import { type GuestFunction, NO_SHADOW_STACK } from '../backends/backend.ts';
+import type { StackSwitching } from '../backends/engine.ts';
+import { JspiBackend } from '../backends/jspi.ts';
+import type { JspiControls } from '../backends/jspi-stacks.ts';
+import { type Connector, typed } from './connect.ts';
+import { allocator, exportedAllocator, guestFunction, type GuestParts } from './guest-parts.ts';
+import { type Metadata, SECTION } from './metadata.ts';
+import { llvmShadowStack } from './shadow-stack.ts';
+import { instrumentedShadowStack } from './shadow-stack-of.ts';
+
+const POINTER = '__stack_pointer';
+const MALLOC = 'malloc';
+
+export function jspiConnector(metadata: Metadata | null, engine: StackSwitching): Connector {
+  return (hooks) => {
+    const backend = new JspiBackend(hooks, engine, metadata !== null);
+    return {
+      backend,
+      attach(parts) {
+        const controls =
+          metadata === null ? plainControls(parts) : typed(() => instrumentedControls({ ...parts, metadata }));
+        if (controls !== null) backend.attach(controls);
+        else backend.attach({ shadow: NO_SHADOW_STACK, setPending: null });
+        return controls !== null
+          ? null
+          : `The module was not instrumented and does not export ${POINTER} and ${MALLOC}, so its fibers share one stack in memory: one runs at a time. Instrument it with --target jspi, or link it with -Wl,--export=${POINTER},--export=${MALLOC} (clang: and -mmutable-globals).`;
+      },
+    };
+  };
+}
+
+/** For an instrumented module. */
+function instrumentedControls(parts: GuestParts): JspiControls {
+  return {
+    shadow: instrumentedShadowStack(parts, 0, allocator(parts)),
+    setPending: guestFunction(parts.exports, `${SECTION}.set_pending`) as (token: number) => void,
+  };
+}
+
+/** For one that was not; null if its fibers cannot be isolated. */
+function plainControls({ exports, memory, options, callSync }: Omit<GuestParts, 'metadata'>): JspiControls | null {
+  const { [POINTER]: pointer, [MALLOC]: malloc } = exports;
+  if (memory === null) return { shadow: NO_SHADOW_STACK, setPending: null };
+  if (!(pointer instanceof WebAssembly.Global) || typeof malloc !== 'function') return null;
+  const shadow = llvmShadowStack({
+    access: { get: () => Number(pointer.value), set: (address) => (pointer.value = address | 0) },
+    low: 0,
+    reserved: 0,
+    stackSize: options.stackSize,
+    allocate: exportedAllocator(malloc as GuestFunction, memory, callSync),
+  });
+  return { shadow, setPending: null };
+}

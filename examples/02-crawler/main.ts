@@ -1,6 +1,8 @@
 // A crawler in AssemblyScript that waits for HTTP wherever it likes: workers with a queue between them, a semaphore for
 // each site, and not a word about promises. First with one worker, then with many.
 //
+// It is compiled for both backends (`"target": "both"` in asconfig.json): where there is JSPI, it runs on that.
+//
 //   npm run example 02
 //   npm run example 02 -- --workers 30 --sites 6 --pages 40 --per-site 6
 import { currentFiber } from 'wasm-fibers/assemblyscript';

@@ -5,9 +5,10 @@
  */
 import type { HostFunction } from '../backends/backend.ts';
 import { FiberError } from '../errors.ts';
-import type { Guest } from '../runtime/api.ts';
+import type { Fiber, Guest } from '../runtime/api.ts';
 import type { EntryConversion, SiteConversion } from '../runtime/binding.ts';
 import { currentFiber } from '../runtime/current.ts';
+import { RunnableFiber } from '../runtime/fiber.ts';
 
 export const COLLECT = '__collect';
 
@@ -23,16 +24,25 @@ export class Collections {
   /** The conversion of the export `__collect`. */
   readonly entry: EntryConversion = {
     lower: () => {
-      const waiting = this.#guest?.fibers.find((fiber) => fiber.state === 'suspended');
-      if (waiting !== undefined) throw unsafe(`the fiber #${waiting.id} (${waiting.name}) is suspended`);
       const around = currentFiber();
       if (this.#inside > 0 || (around !== null && around.guest === this.#guest)) {
         throw unsafe('the guest is in the middle of a call');
+      }
+      const begun = this.#guest?.fibers.find((fiber) => fiber.state !== 'created' && !this.#isOwn(fiber));
+      if (begun !== undefined) {
+        // On JSPI a fiber that was told to go on does so microtasks later.
+        const state = begun.state === 'suspended' ? 'is suspended' : 'is about to go on';
+        throw unsafe(`the fiber #${begun.id} (${begun.name}) ${state}`);
       }
       return [];
     },
     lift: () => undefined,
   };
+
+  /** Is it the one that is to collect? */
+  #isOwn(fiber: Fiber): boolean {
+    return fiber instanceof RunnableFiber && fiber.conversion === this.entry;
+  }
 
   entryOf({ lower, lift }: EntryConversion): EntryConversion {
     return { lower: (args) => this.#while(() => lower(args)), lift };

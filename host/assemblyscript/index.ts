@@ -2,15 +2,15 @@
  * What `import 'wasm-fibers/assemblyscript'` gives: guests written in AssemblyScript and compiled with the transform, with
  * TypeScript's values on both sides.
  */
-import type { Guest, GuestOptions, Imports, Source, UntypedExports } from '../runtime/api.ts';
+import type { Guest, GuestOptions, Imports, Source, SourcePair, UntypedExports } from '../runtime/api.ts';
 import { instantiateWith } from '../runtime/instantiate.ts';
 import { AssemblyScriptBinding } from './binding.ts';
 import type { TaskOptions } from './tasks.ts';
 
 /** Options of `instantiate`. */
 export interface InstantiateOptions extends GuestOptions, TaskOptions {
-  /** The module, for generated code that otherwise loads the `.wasm` file beside it. */
-  readonly source?: Source | PromiseLike<Source>;
+  /** The module, or a pair of them, for generated code that otherwise loads the `.wasm` files beside it. */
+  readonly source?: Source | SourcePair | PromiseLike<Source>;
 }
 
 /**
@@ -19,7 +19,8 @@ export interface InstantiateOptions extends GuestOptions, TaskOptions {
  *
  * Usually called by the code that the transform writes beside the module, which has the types.
  *
- * @param source the module: a URL, its bytes, a compiled module or a response, or a promise of one
+ * @param source the module: a URL, its bytes, a compiled module or a response, or a promise of one; or a pair
+ * `{ asyncify, jspi }` of modules that were compiled with the target `both`, of which the one that is needed is fetched
  * @param imports by module and name; those of AssemblyScript's own library need not be given
  * @throws FiberError `NOT_TYPED` if the module was compiled without the transform; `BAD_METADATA` and the errors of the
  * core's `instantiate`
@@ -30,7 +31,7 @@ export interface InstantiateOptions extends GuestOptions, TaskOptions {
  * console.log(await guest.exports.greet('World'));
  */
 export async function instantiate<E = UntypedExports, I extends object = Imports>(
-  source: Source | PromiseLike<Source>,
+  source: Source | SourcePair | PromiseLike<Source>,
   imports?: I,
   options: InstantiateOptions = {},
 ): Promise<Guest<E>> {

@@ -1,22 +1,26 @@
-// Builds the guests that tests and examples use into build/guests: NAME.wasm as the compiler made it, and
-// NAME.fibers.wasm instrumented by the instrumenter in build/ (which `npm run build` makes).
+// Builds the guests that tests and examples use into build/guests: NAME.wasm as the compiler made it, NAME.fibers.wasm
+// instrumented for Asyncify and NAME.jspi.wasm for JSPI by the instrumenter in build/ (which `npm run build` makes).
 //
 //   node test/guests/build.mjs             all
 //   node test/guests/build.mjs qsort lua typed/basic   only these
+//   node test/guests/build.mjs typed       only the typed ones
 //
-// Typed AssemblyScript guests are compiled by the transform in build/ into build/guests/typed: NAME.wasm, .js and .d.ts.
+// Typed AssemblyScript guests are compiled by the transform in build/ into build/guests/typed: NAME.wasm for Asyncify,
+// NAME.jspi.wasm, NAME.js and NAME.d.ts.
 //
 // What holds: a guest is built again exactly when its sources, its flags, its compiler or the instrumenter changed; a
 // file in build/guests is never one of an older state; a compiler that is missing is a line that starts with
 // 'skipped:', a guest that does not compile is a failure.
+import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { CLANG_REMEDY, compileAssemblyScript, compileC, compileTyped, hasClang, sourcesOf } from './compilers.mjs';
 import { REMEDY, fetchSource } from './fetch-sources.mjs';
-import { ASSEMBLYSCRIPT, C_GUESTS, LIBRARIES, TYPED } from './list.mjs';
+import { ASSEMBLYSCRIPT, C_GUESTS, LIBRARIES, TARGETS, TYPED } from './list.mjs';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const TARGET = path.join(ROOT, 'build/guests');
@@ -26,6 +30,7 @@ const HOST = path.join(ROOT, 'build/host');
 const INSTRUMENTER = path.join(HOST, 'instrument/index.js');
 const TRANSFORM = path.join(HOST, 'assemblyscript/transform/index.js');
 
+const ALL_TYPED = 'typed';
 const wanted = process.argv.slice(2);
 const chosen = (guests) => guests.filter(({ name }) => wanted.length === 0 || wanted.includes(name));
 
@@ -92,19 +97,23 @@ async function buildGuest(guest, compile, compiler, folder) {
   const plain = `${name}.wasm`;
   const key = hash(compiler, JSON.stringify(flags), hashFiles(sourcesOf(guest, folder)));
   await upToDate(plain, key, (target) => compile(guest, target, folder));
-  if (instrumenter === null) return;
-  const settings = { suspending, ...options };
-  await upToDate(`${name}.fibers.wasm`, hash(key, instrumenter, JSON.stringify(settings)), async (target) => {
-    const { instrument } = await import(pathToFileURL(INSTRUMENTER).href);
-    const { wasm } = await instrument(readFileSync(path.join(TARGET, plain)), settings);
-    writeFileSync(target, wasm);
-  });
+  if (instrumenter === null || suspending === undefined) return;
+  for (const { target, extension } of TARGETS) {
+    const settings = { target, suspending, ...options };
+    await upToDate(`${name}${extension}`, hash(key, instrumenter, JSON.stringify(settings)), async (file) => {
+      const { instrument } = await import(pathToFileURL(INSTRUMENTER).href);
+      const { wasm } = await instrument(readFileSync(path.join(TARGET, plain)), settings);
+      writeFileSync(file, wasm);
+    });
+  }
 }
 
 /** Removes what could not be brought up to date, so that no test runs on an older state of it. */
 function skip(guests, line) {
   for (const { name } of guests) {
-    for (const file of [`${name}.wasm`, `${name}.fibers.wasm`]) rmSync(path.join(TARGET, file), { force: true });
+    for (const extension of ['.wasm', ...TARGETS.map((each) => each.extension)]) {
+      rmSync(path.join(TARGET, `${name}${extension}`), { force: true });
+    }
   }
   console.log(`skipped: ${line}`);
 }
@@ -114,13 +123,13 @@ async function buildTextGuests() {
   const folder = path.join(ROOT, 'test/guests/wat');
   const files = readdirSync(folder).map((file) => path.join(folder, file));
   const key = hash(hashFiles([...files.toSorted(), 'test/guests/wat.mjs']), instrumenter);
-  const outputs = readdirSync(folder).map((file) => path.join(TARGET, `${path.basename(file, '.wat')}.fibers.wasm`));
-  if (known('wat') === key && outputs.every((file) => existsSync(file))) return;
+  const outputs = known('wat').split('\n');
+  if (outputs.shift() === key && outputs.every((file) => existsSync(path.join(TARGET, file)))) return;
   const { buildTextGuests: make } = await import('./wat.mjs');
-  await make();
-  remember('wat', key);
-  built += outputs.length;
-  console.log(`built ${outputs.length} text guests`);
+  const written = await make();
+  remember('wat', [key, ...written].join('\n'));
+  built += written.length;
+  console.log(`built ${files.length} text guests`);
 }
 
 async function buildAssemblyScript() {
@@ -134,9 +143,10 @@ async function buildTypedGuest({ name, source, flags }, compiler) {
   const [stamp, ...sources] = known(`typed-${name}`).split('\n');
   const isCurrent =
     sources.every((file) => existsSync(path.join(ROOT, file))) && stamp === hash(key, hashFiles(sources));
-  const outputs = ['wasm', 'js', 'd.ts'].map((extension) => path.join(TARGET, `typed/${name}.${extension}`));
+  const modules = ['wasm', 'jspi.wasm'].map((extension) => path.join(TARGET, `typed/${name}.${extension}`));
+  const outputs = [...modules, ...['js', 'd.ts'].map((extension) => path.join(TARGET, `typed/${name}.${extension}`))];
   if (isCurrent && outputs.every((file) => existsSync(file))) return;
-  for (const file of [...outputs, `${outputs[0]}.map`]) rmSync(file, { force: true });
+  for (const file of [...outputs, ...modules.map((each) => `${each}.map`)]) rmSync(file, { force: true });
   const started = performance.now();
   const { files, read } = await compileTyped({ source, flags }, `build/guests/typed/${name}.wasm`, TRANSFORM);
   for (const [file, content] of files) {
@@ -155,7 +165,8 @@ async function buildTypedGuest({ name, source, flags }, compiler) {
 async function buildTyped() {
   if (transform === null) return;
   const compiler = `asc ${versionOf('assemblyscript')}`;
-  const guests = TYPED.filter(({ name }) => wanted.length === 0 || wanted.includes(`typed/${name}`));
+  const isWanted = (name) => wanted.length === 0 || wanted.includes(ALL_TYPED) || wanted.includes(`typed/${name}`);
+  const guests = TYPED.filter(({ name }) => isWanted(name));
   for (const guest of guests) {
     try {
       await buildTypedGuest(guest, compiler);
@@ -193,9 +204,23 @@ async function buildC() {
   }
 }
 
+/** Half of the work, in a process of its own beside this one. */
+function buildTypedBeside() {
+  const child = spawn(process.execPath, [fileURLToPath(import.meta.url), ALL_TYPED], { stdio: 'inherit' });
+  return new Promise((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', (code) => {
+      if (code !== 0) process.exitCode = 1;
+      resolve();
+    });
+  });
+}
+
+const beside = wanted.length === 0 && os.availableParallelism() > 1 ? buildTypedBeside() : null;
 await buildTextGuests();
 await buildAssemblyScript();
 await buildC();
-await buildTyped();
+await (beside ?? buildTyped());
 if (instrumenter === null) console.log('guests are not instrumented: build/ has no instrumenter yet (npm run build)');
-console.log(built === 0 ? 'guests are up to date' : `${built} files built`);
+const which = wanted.includes(ALL_TYPED) ? 'typed guests' : beside === null ? 'guests' : 'other guests';
+console.log(built === 0 ? `${which} are up to date` : `${which}: ${built} files built`);

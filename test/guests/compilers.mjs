@@ -59,7 +59,7 @@ export async function compileAssemblyScript({ name, source, flags }, target) {
 }
 
 /**
- * Source to module, bindings and types in one step.
+ * Source to modules for both backends, bindings and types in one step.
  *
  * @param outFile as asc gets it: relative to the repository
  * @returns the files that were written, by name, and the names of those that were read
@@ -71,7 +71,7 @@ export async function compileTyped({ source, flags }, outFile, transform) {
   const read = new Set();
   const argv = [`test/guests/${source}`, ...flags, '--baseDir', ROOT, '--outFile', outFile];
   const { error, stderr } = await asc.main(argv, {
-    transforms: [wasmFibers({ argv })],
+    transforms: [wasmFibers({ argv, target: 'both' })],
     readFile(file, folder) {
       const found = path.resolve(folder, file);
       if (path.basename(found) === 'asconfig.json' || !existsSync(found)) return null;

@@ -1,5 +1,11 @@
 // The guests that tests use: where each comes from, how it is compiled, and which of its imports may wait.
 
+/** What every guest is instrumented for, and what the file is then called. */
+export const TARGETS = [
+  { target: 'asyncify', extension: '.fibers.wasm' },
+  { target: 'jspi', extension: '.jspi.wasm' },
+];
+
 const SUSPENDING_AS = ['env.wait_*'];
 
 /** AssemblyScript, compiled with the guest-side part first. `flags` are those of asc. */
@@ -89,7 +95,7 @@ const REACTOR = ['-mexec-model=reactor'];
 const ALLOCATOR = ['-Wl,--export=malloc,--export=free'];
 const C = [...WARNINGS, ...REACTOR, ...ALLOCATOR, '-Wl,--strip-debug,--export-table'];
 
-/** C, compiled by clang for WASI at -O2. */
+/** C, compiled by clang for WASI at -O2. Without `suspending` it is not instrumented: JSPI runs such guests too. */
 export const C_GUESTS = [
   { name: 'qsort', source: 'c/qsort.c', flags: C, suspending: ['env.compare'] },
   { name: 'buffers', source: 'c/buffers.c', flags: C, suspending: ['env.fill'] },
@@ -99,6 +105,11 @@ export const C_GUESTS = [
     source: 'c/buffers.c',
     flags: [...WARNINGS, ...REACTOR, ...ALLOCATOR, '-Wl,--strip-all'],
     suspending: ['env.fill'],
+  },
+  {
+    name: 'buffers-open',
+    source: 'c/buffers.c',
+    flags: [...C, '-mmutable-globals', '-Wl,--export=__stack_pointer,--no-check-features'],
   },
   {
     // malloc and free are linked in but not exported: found by their names.

@@ -1,31 +1,47 @@
 // Text guests (test/guests/wat/*.wat): assembled and instrumented by the published instrumenter. They need no compiler,
-// so that the specification runs on every machine. How to instrument one stands in its first lines: `;; instrument: ...`.
+// so that the specification runs on every machine. How to instrument one stands in its first lines: `;; instrument: ...`,
+// and `;; target: jspi` for what can be instrumented for nothing else.
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import binaryen from 'binaryen';
+import { TARGETS } from './list.mjs';
 
 const SOURCES = fileURLToPath(new URL('wat/', import.meta.url));
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
-/** Writes build/guests/NAME.wasm and build/guests/NAME.fibers.wasm for each. */
+/** Writes build/guests/NAME.wasm, and what becomes of it for each backend. Returns the names of the files. */
 export async function buildTextGuests() {
-  const target = path.join(ROOT, 'build/guests');
+  const folder = path.join(ROOT, 'build/guests');
   const { instrument } = await import(path.join(ROOT, 'build/host/instrument/index.js'));
-  mkdirSync(target, { recursive: true });
+  mkdirSync(folder, { recursive: true });
+  const written = [];
+  const write = (file, bytes) => {
+    writeFileSync(path.join(folder, file), bytes);
+    written.push(file);
+  };
   for (const file of readdirSync(SOURCES).filter((each) => each.endsWith('.wat'))) {
     const name = path.basename(file, '.wat');
     const text = readFileSync(path.join(SOURCES, file), 'utf8');
     const plain = assemble(text);
-    const { wasm } = await instrument(plain, optionsIn(text));
-    writeFileSync(path.join(target, `${name}.wasm`), plain);
-    writeFileSync(path.join(target, `${name}.fibers.wasm`), wasm);
+    write(`${name}.wasm`, plain);
+    for (const { target, extension } of targetsOf(text)) {
+      const { wasm } = await instrument(plain, { target, ...optionsIn(text, target) });
+      write(`${name}${extension}`, wasm);
+    }
   }
+  return written;
 }
 
-/** The command line in the first lines, in the CLI's own spelling. */
-function optionsIn(text) {
+/** The targets that a guest can be instrumented for. */
+function targetsOf(text) {
+  const only = /^;; target: (\w+)$/m.exec(text)?.[1];
+  return TARGETS.filter(({ target }) => only === undefined || target === only);
+}
+
+/** The command line in the first lines, in the CLI's own spelling. Lists of functions mean nothing for JSPI. */
+function optionsIn(text, target) {
   const args = [...text.matchAll(/^;; instrument: (.*)$/gm)].flatMap((match) => match[1].split(' '));
   const { values } = parseArgs({
     args,
@@ -35,11 +51,15 @@ function optionsIn(text) {
       remove: { type: 'string', multiple: true },
     },
   });
-  return { ...values };
+  const options = { ...values };
+  if (target === 'jspi') delete options.remove;
+  return options;
 }
 
 function assemble(text) {
   const module = binaryen.parseText(text);
+  // Typed function references are part of the proposal that this one names.
+  const more = text.includes('call_ref') ? binaryen.Features.GC : 0;
   module.setFeatures(
     binaryen.Features.MutableGlobals |
       binaryen.Features.SignExt |
@@ -48,7 +68,8 @@ function assemble(text) {
       binaryen.Features.Multivalue |
       binaryen.Features.ReferenceTypes |
       binaryen.Features.ExceptionHandling |
-      binaryen.Features.TailCall,
+      binaryen.Features.TailCall |
+      more,
   );
   if (!module.validate()) throw new Error('A text guest is not valid; see above.');
   // Names, so that lists and error messages can speak of functions.

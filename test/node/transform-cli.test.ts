@@ -1,9 +1,11 @@
 /** `asc --transform wasm-fibers/transform` in a project of its own, as a person runs it, and what TypeScript says of the result. */
-import { existsSync } from 'node:fs';
-import { mkdir, readdir, symlink } from 'node:fs/promises';
+import { existsSync, readFileSync } from 'node:fs';
+import { mkdir, readdir, rm, symlink } from 'node:fs/promises';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { readMetadata } from '../../host/runtime/metadata.ts';
+import { engineHasJspi } from '../support/backend.ts';
 import { makeFolder, removeFolder, ROOT, run, runTool, writeFiles } from '../support/temporary.ts';
 import type { Outcome } from '../support/temporary.ts';
 
@@ -188,6 +190,25 @@ test('from another folder, with --baseDir and --config', async () => {
   );
   expect(outcome).toEqual({ code: 0, stdout: '', stderr: '' });
   expect(existsSync(path.join(folder, 'elsewhere/app.d.ts'))).toBe(true);
+});
+
+test('of a pair the bindings read the module that the engine needs, and no other', async () => {
+  await writeFiles(folder, {
+    'pair.json': '{ "options": { "optimizeLevel": 3, "converge": true }, "wasm-fibers": { "target": "both" } }',
+    'pair.mjs': `import { instantiate } from './pair/app.js';
+const guest = await instantiate({ env: { fetchText: async (url) => url, sleep: async () => {}, where: () => null } });
+console.log(guest.backend, await guest.exports.greet('a', 2));`,
+  });
+  const transform = ['--transform', 'wasm-fibers/transform', '-o', 'pair/app.wasm'];
+  const outcome = await ascIn(folder, 'app.ts', '--config', 'pair.json', ...transform);
+  expect(outcome).toEqual({ code: 0, stdout: '', stderr: '' });
+  const sources = ['app.wasm', 'app.jspi.wasm'].map(
+    (name) => readMetadata(new WebAssembly.Module(readFileSync(path.join(folder, 'pair', name))))?.source,
+  );
+  expect(sources[0]).toBe(sources[1]);
+  await rm(path.join(folder, 'pair', engineHasJspi ? 'app.wasm' : 'app.jspi.wasm'));
+  const { stdout } = await run(process.execPath, ['pair.mjs'], folder);
+  expect(stdout).toBe(`${engineHasJspi ? 'jspi' : 'asyncify'} [ 'a', 'a' ]\n`);
 });
 
 test('what is wrong is a sentence, exit code 1, and no file', async () => {

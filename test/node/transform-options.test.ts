@@ -66,11 +66,11 @@ describe('asconfig.json', () => {
     ],
     [
       '{ "wasm-fibers": { "colour": 1 } }',
-      'there is no option "colour": known are suspending, only, add, remove, ignoreIndirect',
+      'there is no option "colour": known are suspending, only, add, remove, ignoreIndirect, target',
     ],
     [
       '{ "wasm-fibers": [] }',
-      '"wasm-fibers" must be an object with any of suspending, only, add, remove, ignoreIndirect.',
+      '"wasm-fibers" must be an object with any of suspending, only, add, remove, ignoreIndirect, target.',
     ],
     [
       '{ "targets": { "release": { "wasm-fibers": { "only": [""] } } } }',

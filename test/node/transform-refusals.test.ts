@@ -83,6 +83,12 @@ declare function use(x: externref, n: i32): void;
     expect(printed).toContain('a reference');
   });
 
+  test('are named also where an earlier compilation was optimised and this one is not', async () => {
+    await compiled('export function f(): void {}', { flags: ['-O3'] });
+    const source = `${IMPORTS}export function f(): void { const kept = get(); wait(); use(kept, 0); }`;
+    expect(await refused(source, { flags: REFERENCES })).toContain('"kept" of the function "app/f"');
+  });
+
   test('are fine before and after it, and in globals', async () => {
     await compiled(
       `${IMPORTS}let kept: externref = null;

@@ -12,8 +12,16 @@ import { Refusal } from './refusal.ts';
 /** asc's declarations lack it. */
 const { configToArguments } = asc as unknown as { configToArguments(options: object): string[] };
 
+/** What modules are instrumented for: either, or a pair of modules from which the host takes the one that it needs. */
+export type TransformTarget = 'asyncify' | 'jspi' | 'both';
+
 /** What `wasmFibers()` and the block `"wasm-fibers"` of asconfig.json take. Lists of several places are joined. */
 export interface WasmFibersOptions {
+  /**
+   * `asyncify` (default): one module, which runs everywhere. `jspi`: one module, for engines that switch stacks themselves.
+   * `both`: the first as app.wasm, the second beside it as app.jspi.wasm; app.js has the host take the one that it needs.
+   */
+  readonly target?: TransformTarget;
   /**
    * Imports that may wait, besides those decorated with `@suspending`: `module.name`, with `*` for any run of characters.
    * Every entry must match an import.
@@ -21,7 +29,7 @@ export interface WasmFibersOptions {
   readonly suspending?: readonly string[];
   /**
    * Instrument exactly these functions (asc's names, such as `app/run`, or patterns). A wait with any other function on the
-   * stack traps.
+   * stack traps. This and what follows is for Asyncify: `jspi` alone is refused with it.
    */
   readonly only?: readonly string[];
   /** Instrument these functions, and all that call them, as well. */
@@ -60,6 +68,7 @@ export interface AscOptions {
 type OptionSet = Parameters<typeof merge>[1];
 
 export interface Settings {
+  readonly target: TransformTarget;
   readonly suspending: readonly string[];
   readonly only: readonly string[];
   readonly add: readonly string[];
@@ -76,8 +85,29 @@ interface Config {
 }
 
 const LISTS = ['suspending', 'only', 'add', 'remove'] as const;
-const KEYS = [...LISTS, 'ignoreIndirect'];
+const TARGETS: readonly unknown[] = ['asyncify', 'jspi', 'both'] satisfies TransformTarget[];
 const BLOCK = 'wasm-fibers';
+
+/** What a value must be, in words. */
+interface Rule {
+  readonly wanted: string;
+  fits(value: unknown): boolean;
+}
+
+const LIST: Rule = {
+  wanted: 'an array of non-empty strings',
+  fits: (value) => Array.isArray(value) && value.every((each) => typeof each === 'string' && each !== ''),
+};
+
+const RULES: Readonly<Record<string, Rule>> = {
+  suspending: LIST,
+  only: LIST,
+  add: LIST,
+  remove: LIST,
+  ignoreIndirect: { wanted: 'true or false', fits: (value) => typeof value === 'boolean' },
+  target: { wanted: '"asyncify", "jspi" or "both"', fits: (value) => TARGETS.includes(value) },
+} satisfies Record<keyof WasmFibersOptions, Rule>;
+const KEYS = Object.keys(RULES);
 
 /** @throws Refusal that names the file and the entry at fault */
 export async function readSettings(given: TransformOptions, context: TransformContext): Promise<Settings> {
@@ -115,12 +145,15 @@ export async function readSettings(given: TransformOptions, context: TransformCo
   }
   addDefaults(known, options as OptionSet);
   const all = (key: (typeof LISTS)[number]): string[] => [...new Set(blocks.flatMap((each) => each[key] ?? []))];
+  const nearest = <K extends keyof WasmFibersOptions>(key: K): WasmFibersOptions[K] | undefined =>
+    blocks.find((each) => each[key] !== undefined)?.[key];
   return {
+    target: nearest('target') ?? 'asyncify',
     suspending: all('suspending'),
     only: all('only'),
     add: all('add'),
     remove: all('remove'),
-    ignoreIndirect: blocks.find((each) => each.ignoreIndirect !== undefined)?.ignoreIndirect ?? false,
+    ignoreIndirect: nearest('ignoreIndirect') ?? false,
     asc: options,
   };
 }
@@ -142,19 +175,14 @@ function checkBlock(block: unknown, where: string): WasmFibersOptions {
     throw new Refusal(`${where} must be an object with any of ${KEYS.join(', ')}.`);
   }
   for (const [key, value] of Object.entries(block)) {
-    if (!KEYS.includes(key)) {
+    const rule = Object.hasOwn(RULES, key) ? RULES[key] : undefined;
+    if (rule === undefined) {
       const [near] = nearMatches(key, KEYS);
       const hint = near === undefined ? `known are ${KEYS.join(', ')}` : `did you mean "${near}"?`;
       throw new Refusal(`${where}: there is no option "${key}": ${hint}`);
     }
-    if (value === undefined) continue;
-    const right =
-      key === 'ignoreIndirect'
-        ? typeof value === 'boolean'
-        : Array.isArray(value) && value.every((each) => typeof each === 'string' && each !== '');
-    if (right) continue;
-    const wanted = key === 'ignoreIndirect' ? 'true or false' : 'an array of non-empty strings';
-    throw new Refusal(`${where}: "${key}" must be ${wanted}, not ${JSON.stringify(value)}.`);
+    if (value === undefined || rule.fits(value)) continue;
+    throw new Refusal(`${where}: "${key}" must be ${rule.wanted}, not ${JSON.stringify(value)}.`);
   }
   return block;
 }

@@ -146,3 +146,35 @@ export function hold(n: i32): i32 {
   const wrong = n == 0 ? i32(text(0) != word(0)) : hold(n - 1);
   return wrong + i32(mine != word(n));
 }
+
+/** Three strings in one, of which the host gives two. */
+export function label(seed: i32): string {
+  return text(seed) + word(seed + 1) + text(seed + 2);
+}
+
+export function labels(seed: i32, length: i32): string[] {
+  const all: string[] = [];
+  for (let i = 0; i < length; i++) all.push(word(seed + i) + text(seed + i));
+  return all;
+}
+
+export function labelled(seed: i32): Item {
+  return { name: word(seed) + text(seed), at: seed, tags: [text(seed + 1), word(seed + 2)] };
+}
+
+class Sealed {
+  constructor(public readonly label: string) {}
+}
+
+export function seal(seed: i32): Sealed {
+  return new Sealed(word(seed) + text(seed));
+}
+
+export function unseal(sealed: Sealed): string {
+  return sealed.label;
+}
+
+/** Traps in the middle of an expression, behind a wait. */
+export function trapBehind(seed: i32): string {
+  return word(seed) + text(seed) + word(1 / (seed - seed));
+}

@@ -25,6 +25,14 @@
       (catch_all
         (i32.store (i32.const 16) (i32.add (i32.load (i32.const 16)) (i32.const 1)))
         (rethrow 0))))
+  ;; Cleans up and waits for that, as a destructor that closes a file does.
+  (func (export "cleanup_waits") (param i32 i32) (result i32)
+    (try (result i32)
+      (do (call $wait (local.get 0)))
+      (catch_all
+        (drop (call $wait (local.get 1)))
+        (i32.store (i32.const 16) (i32.add (i32.load (i32.const 16)) (i32.const 1)))
+        (rethrow 0))))
   (func (export "cleanups") (result i32) (i32.load (i32.const 16)))
   (func $wait_below (param i32) (result i32) (call $wait (local.get 0)))
   ;; Waits inside a catch body, two calls down.

@@ -74,6 +74,7 @@
   (func (export "through_opaque") (param i32 i32) (result i32)
     (i32.add (i32.const 1000) (call $opaque (local.get 0) (local.get 1))))
   (func (export "note") (param i32) (result i32) (call $note (local.get 0)))
+  (func (export "wait_then_note") (param i32) (result i32) (call $note (call $wait (local.get 0))))
 
   ;; Grows the memory while others wait, and checks what was written before the wait.
   (func (export "grow_across") (param $at i32) (param $pages i32) (result i32)

@@ -2,13 +2,19 @@
 // ends with one line that counts them all: `N passed, N failed`.
 //
 //   npm test -- --only node,chromium spec/cancel     some environments, some files
+//   npm test -- --only node26-jspi                   one environment: a runtime and a backend
+//   npm test -- --only jspi                          all environments of a backend
+//   npm test -- --list                               what there is, and runs nothing
 //   npm test -- --no-build                           with what is in build/ as it is
+//   npm test -- --lanes 1                            one environment after the other; otherwise two at once
 //   FIBERS_FORBID_SKIPS=1 npm test                   whatever could not run is a failure (CI)
 //
 // What holds: nothing is left out silently. An environment that is missing here, a guest that could not be built and
-// a test that was skipped are each named in a line that starts with 'skipped:'. No test executed is a failure.
+// a test that was skipped are each named in a line that starts with 'skipped:'. No test executed is a failure. What an
+// environment has printed stands together, under its title.
 import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -17,38 +23,63 @@ import { ENVIRONMENTS, NODES, NODES_INSTALLED, SLOW_ENVIRONMENTS, machineNode } 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const REPORTS = path.join(ROOT, 'build/test-reports');
 /** A hung environment must not eat the time of the others. Milliseconds; slow tests may take an hour. */
-const LIMIT = 8 * 60_000;
+const LIMIT = 12 * 60_000;
 const SLOW_LIMIT = 60 * 60_000;
 
 const { values: options, positionals: filters } = parseArgs({
   allowPositionals: true,
-  options: { only: { type: 'string' }, slow: { type: 'boolean' }, 'no-build': { type: 'boolean' } },
+  options: {
+    only: { type: 'string' },
+    slow: { type: 'boolean' },
+    lanes: { type: 'string' },
+    list: { type: 'boolean' },
+    'no-build': { type: 'boolean' },
+  },
 });
 
 const total = { passed: 0, failed: 0, skips: [] };
+const seconds = [];
 
-function skip(line) {
-  console.log(line);
-  total.skips.push(line);
+/** Where lines go: at once to the terminal, or into a list that is printed when an environment has ended. */
+const terminal = { write: (text) => void process.stdout.write(text) };
+const line = (out, text) => out.write(`${text}\n`);
+
+function skip(out, text) {
+  line(out, text);
+  total.skips.push(text);
 }
 
-function fail(line) {
-  console.log(`FAILED: ${line}`);
+function fail(out, text) {
+  line(out, `FAILED: ${text}`);
   total.failed++;
 }
 
-/** Runs a command in the root; resolves to its exit code and, where captured, what it printed. */
-function run(command, args, { env = {}, capture = false, cwd = ROOT } = {}) {
+/** What is to end when this process is told to, and what has been said in environments that have not ended. */
+const running = new Set();
+const unprinted = new Set();
+for (const signal of ['SIGINT', 'SIGTERM']) {
+  process.once(signal, () => {
+    for (const end of running) end();
+    for (const printed of unprinted) process.stdout.write(printed.join(''));
+    process.exit(130);
+  });
+}
+
+/** Runs a command in the root; resolves to its exit code and, unless it writes to the terminal itself, what it printed. */
+function run(command, args, { env = {}, out = terminal, capture = out !== terminal, cwd = ROOT } = {}) {
   const limit = options.slow ? SLOW_LIMIT : LIMIT;
   return new Promise((resolve) => {
     // A process group of its own, so that browsers end with the run that started them.
-    const stdio = ['ignore', capture ? 'pipe' : 'inherit', 'inherit'];
+    const output = capture ? 'pipe' : 'inherit';
+    const stdio = ['ignore', output, output];
     const child = spawn(command, args, { cwd, detached: true, env: { ...process.env, ...env }, stdio });
-    let output = '';
-    child.stdout?.setEncoding('utf8').on('data', (chunk) => {
-      output += chunk;
-      process.stdout.write(chunk);
-    });
+    let printed = '';
+    for (const stream of [child.stdout, child.stderr]) {
+      stream?.setEncoding('utf8').on('data', (chunk) => {
+        printed += chunk;
+        out.write(chunk);
+      });
+    }
     const endGroup = () => {
       try {
         if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
@@ -56,23 +87,19 @@ function run(command, args, { env = {}, capture = false, cwd = ROOT } = {}) {
         if (error.code !== 'ESRCH') throw error;
       }
     };
-    const interrupt = () => {
-      endGroup();
-      process.exit(130);
-    };
-    process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
+    running.add(endGroup);
     const timer = setTimeout(() => {
-      fail(`${path.basename(command)} ${args[0]} ran for more than ${limit / 60_000} minutes and was stopped`);
+      fail(out, `${path.basename(command)} ${args[0]} ran for more than ${limit / 60_000} minutes and was stopped`);
       endGroup();
     }, limit);
     const done = (code) => {
       clearTimeout(timer);
-      process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
       endGroup();
-      resolve({ code, output });
+      running.delete(endGroup);
+      resolve({ code, printed });
     };
     child.on('error', (error) => {
-      console.log(String(error));
+      line(out, String(error));
       done(127);
     });
     child.on('close', (code) => done(code ?? 1));
@@ -83,26 +110,26 @@ function run(command, args, { env = {}, capture = false, cwd = ROOT } = {}) {
 async function build() {
   console.log('\n== build');
   if ((await run(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json'])).code !== 0) {
-    fail('TypeScript does not compile');
+    fail(terminal, 'TypeScript does not compile');
     return false;
   }
   if (!existsSync(path.join(ROOT, 'test/guests/build.mjs'))) return true;
   console.log('\n== guests');
-  const { code, output } = await run(process.execPath, ['test/guests/build.mjs'], { capture: true });
-  total.skips.push(...output.split('\n').filter((line) => line.startsWith('skipped:')));
+  const { code, printed } = await run(process.execPath, ['test/guests/build.mjs'], { capture: true });
+  total.skips.push(...printed.split('\n').filter((text) => text.startsWith('skipped:')));
   if (code !== 0) {
-    fail('test/guests/build.mjs could not build the guests');
+    fail(terminal, 'test/guests/build.mjs could not build the guests');
     return false;
   }
   if (!existsSync(path.join(ROOT, 'examples/build.mjs'))) return true;
   console.log('\n== examples');
   if ((await run(process.execPath, ['examples/build.mjs'])).code === 0) return true;
-  fail('examples/build.mjs could not build the examples');
+  fail(terminal, 'examples/build.mjs could not build the examples');
   return false;
 }
 
 /** Adds up one environment's report and returns its failures; a file that did not load is a failure of its own. */
-function count(report, title) {
+function count(report, title, out) {
   let failed = 0;
   for (const file of report.testResults) {
     const failures = file.assertionResults.filter((test) => test.status === 'failed').length;
@@ -110,7 +137,7 @@ function count(report, title) {
     for (const test of file.assertionResults) {
       if (test.status === 'passed') total.passed++;
       else if (test.status !== 'failed') {
-        skip(`skipped: ${test.fullName} (${path.relative(ROOT, file.name)}, ${title})`);
+        skip(out, `skipped: ${test.fullName} (${path.relative(ROOT, file.name)}, ${title})`);
       }
     }
   }
@@ -118,53 +145,95 @@ function count(report, title) {
   return failed;
 }
 
-async function runEnvironment({ name, title, config, remedy, find }) {
-  console.log(`\n== ${title}`);
+const titleOf = ({ title, effort }) =>
+  effort < 1 ? `${title} (random tests do ${effort} of their iterations)` : title;
+
+async function runEnvironment(environment, out) {
+  const { name, title, config, remedy, find, env } = environment;
+  line(out, `\n== ${titleOf(environment)}`);
   const found = find();
-  if (found === undefined) return skip(`skipped: ${title}: ${remedy}`);
+  if (found === undefined) return skip(out, `skipped: ${title}: ${remedy}`);
   const report = path.join(REPORTS, `${name}.json`);
   rmSync(report, { force: true });
   const args = ['node_modules/vitest/vitest.mjs', 'run', '--config', config];
   args.push('--reporter=default', '--reporter=json', `--outputFile.json=${report}`);
   if (filters.length > 0) args.push('--passWithNoTests', ...filters);
-  const { code } = await run(found.node, args, { env: found.env });
-  const failed = existsSync(report) ? count(JSON.parse(readFileSync(report, 'utf8')), title) : 0;
+  const started = performance.now();
+  const { code } = await run(found.node, args, { env: { ...env, ...found.env }, out });
+  seconds.push([title, (performance.now() - started) / 1000]);
+  const failed = existsSync(report) ? count(JSON.parse(readFileSync(report, 'utf8')), title, out) : 0;
   // Errors outside any test, no tests at all, a crash: Vitest says so only by its exit code.
-  if (code !== 0 && failed === 0) fail(`${title}: Vitest ended with code ${code} though no test failed`);
+  if (code !== 0 && failed === 0) fail(out, `${title}: Vitest ended with code ${code} though no test failed`);
+}
+
+/** Runs the environments, so many at once; each one's output is printed as a whole when it has ended. */
+async function runAll(environments, lanes) {
+  if (lanes === 1 || environments.length === 1) {
+    for (const environment of environments) await runEnvironment(environment, terminal);
+    return;
+  }
+  const waiting = [...environments];
+  const lane = async () => {
+    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+      const printed = [];
+      unprinted.add(printed);
+      line(terminal, `running: ${next.title}`);
+      await runEnvironment(next, { write: (text) => void printed.push(text) });
+      unprinted.delete(printed);
+      process.stdout.write(printed.join(''));
+    }
+  };
+  await Promise.all(Array.from({ length: lanes }, lane));
+}
+
+/** Two, as most of an environment runs on one core, if there are two. */
+function lanesGiven() {
+  const lanes = Number(options.lanes ?? Math.min(2, os.availableParallelism()));
+  if (Number.isInteger(lanes) && lanes > 0) return lanes;
+  console.error(`--lanes: ${options.lanes} is no number of environments to run at once`);
+  return process.exit(2);
 }
 
 /** The environments that --only names, or all. */
 function chosen() {
   const all = options.slow ? SLOW_ENVIRONMENTS : ENVIRONMENTS;
   if (options.only === undefined) return all;
-  const names = options.only.split(',').map((name) => (name === 'node' ? machineNode : name));
-  const unknown = names.filter((name) => !all.some((each) => each.name === name));
+  const terms = options.only.split(',').map((term) => (term === 'node' ? machineNode : term));
+  const named = (term) => all.filter(({ name, runtime, backend }) => [name, runtime, backend].includes(term));
+  const unknown = terms.filter((term) => named(term).length === 0);
   if (unknown.length > 0) {
-    const known = all.map((each) => each.name).join(', ');
+    const known = all.map(({ name }) => name).join(', ');
     console.error(
-      `--only: there is no environment ${unknown.join(', ')}; there are ${known}, and node for this machine's`,
+      `--only: there is no environment ${unknown.join(', ')}; there are ${known}, their runtimes and backends, and node for this machine's`,
     );
     process.exit(2);
   }
-  return all.filter((each) => names.includes(each.name));
+  const wanted = new Set(terms.flatMap(named));
+  return all.filter((each) => wanted.has(each));
 }
 
 const environments = chosen();
+if (options.list) {
+  for (const each of environments) console.log(`${each.name.padEnd(20)}${titleOf(each)}`);
+  process.exit(0);
+}
+const lanes = lanesGiven();
 mkdirSync(REPORTS, { recursive: true });
 if (options['no-build'] || (await build())) {
   if (environments.some((each) => each.needsNodes) && !existsSync(NODES_INSTALLED)) {
     console.log('\n== other Nodes');
     await run('npm', ['ci', '--no-audit', '--no-fund', '--prefer-offline'], { cwd: NODES });
   }
-  for (const environment of environments) await runEnvironment(environment);
+  await runAll(environments, lanes);
 }
 
 console.log('');
+for (const [title, time] of seconds) console.log(`${(time / 60).toFixed(1).padStart(5)} min  ${title}`);
 if (total.skips.length > 0) {
   console.log(`${total.skips.length} skipped:`);
   for (const line of total.skips) console.log(`  ${line}`);
-  if (process.env.FIBERS_FORBID_SKIPS === '1') fail('FIBERS_FORBID_SKIPS is set, and the above was skipped');
+  if (process.env.FIBERS_FORBID_SKIPS === '1') fail(terminal, 'FIBERS_FORBID_SKIPS is set, and the above was skipped');
 }
-if (total.passed + total.failed === 0) fail('no test was executed');
+if (total.passed + total.failed === 0) fail(terminal, 'no test was executed');
 console.log(`${total.passed} passed, ${total.failed} failed`);
 process.exitCode = total.failed === 0 ? 0 : 1;

@@ -1,16 +1,19 @@
 // Tests in a real browser, headless, in Vitest's browser mode; the specification only.
 import { defineConfig, type ViteUserConfig } from 'vitest/config';
 import type { BrowserProviderOption } from 'vitest/node';
-import { ROOT, SPEC, commonTestOptions } from './common.ts';
+import { ROOT, SPEC, commonTestOptions, provide, withoutJspi } from './common.ts';
 
 /** A Vitest configuration that runs the specification in `browser`, driven by `provider`. */
 export function browserEnvironment(browser: 'chromium' | 'firefox', provider: BrowserProviderOption): ViteUserConfig {
   return defineConfig({
     root: ROOT,
+    // Two browsers that run at once must not write each other's bundles.
+    cacheDir: `node_modules/.vite/${process.env['FIBERS_ENVIRONMENT'] ?? browser}`,
     // Found while tests run, a dependency to be bundled makes Vite reload the page under them.
     optimizeDeps: { include: ['fast-check'], entries: [] },
     test: {
       ...commonTestOptions,
+      provide: provide(!withoutJspi),
       include: SPEC,
       browser: {
         enabled: true,

@@ -1,5 +1,6 @@
 // What every environment shares. Timeouts are there to end a hang, not to measure: CI machines are slow and shared.
 import { fileURLToPath } from 'node:url';
+import type { ProvidedContext } from 'vitest';
 import type { ViteUserConfig } from 'vitest/config';
 
 /** The specification: it runs everywhere, so its files import neither node: modules nor browser-only ones. */
@@ -8,6 +9,16 @@ export const SPEC: string[] = ['test/spec/**/*.test.ts'];
 /** The repository's root, which test files, guests and the published files are addressed from. */
 export const ROOT: string = fileURLToPath(new URL('../..', import.meta.url));
 
+/** What list.mjs says of the environment; who runs Vitest by hand may say it too. */
+const { FIBERS_BACKEND = 'asyncify', FIBERS_PAIRS, FIBERS_WITHOUT_JSPI, FIBERS_EFFORT = '1' } = process.env;
+if (FIBERS_BACKEND !== 'asyncify' && FIBERS_BACKEND !== 'jspi')
+  throw new Error(`FIBERS_BACKEND is '${FIBERS_BACKEND}'; the backends are asyncify and jspi.`);
+const effort = Number(FIBERS_EFFORT);
+if (!(effort > 0 && effort <= 1)) throw new Error(`FIBERS_EFFORT is '${FIBERS_EFFORT}', not a part of 1.`);
+
+/** Is the browser to be started without the JSPI that it has? */
+export const withoutJspi: boolean = FIBERS_WITHOUT_JSPI === '1';
+
 export const commonTestOptions: NonNullable<ViteUserConfig['test']> = {
   exclude: ['**/node_modules/**', 'build/**', 'test/slow/**'],
   setupFiles: [`${ROOT}test/support/setup.ts`],
@@ -15,3 +26,11 @@ export const commonTestOptions: NonNullable<ViteUserConfig['test']> = {
   hookTimeout: 60_000,
   reporters: ['default'],
 };
+
+/** What test/support/backend.ts is told. */
+export const provide = (engineHasJspi: boolean): ProvidedContext => ({
+  backend: FIBERS_BACKEND,
+  pairs: FIBERS_PAIRS === '1',
+  engineHasJspi,
+  effort,
+});

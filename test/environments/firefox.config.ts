@@ -4,6 +4,7 @@ import { defineBrowserProvider } from '@vitest/browser';
 import { launch, type Browser, type Page } from 'puppeteer-core';
 import type { BrowserProvider } from 'vitest/node';
 import { browserEnvironment, executablePath } from './browser.ts';
+import { withoutJspi } from './common.ts';
 
 class Firefox implements BrowserProvider {
   readonly name = 'firefox-bidi';
@@ -16,7 +17,12 @@ class Firefox implements BrowserProvider {
   }
 
   async openPage(sessionId: string, url: string): Promise<void> {
-    this.#browser ??= launch({ browser: 'firefox', executablePath: executablePath('FIBERS_FIREFOX'), headless: true });
+    this.#browser ??= launch({
+      browser: 'firefox',
+      executablePath: executablePath('FIBERS_FIREFOX'),
+      headless: true,
+      extraPrefsFirefox: { 'javascript.options.wasm_js_promise_integration': !withoutJspi },
+    });
     const page = await (await this.#browser).newPage();
     this.#pages.set(sessionId, page);
     await page.goto(url, { timeout: 0 });

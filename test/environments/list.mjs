@@ -1,5 +1,8 @@
-// Where the tests run: each environment's name (for --only), its Vitest configuration, how to find it on this machine,
-// and what to tell a person who lacks it.
+// Where the tests run: a backend on a runtime. Each environment has a name (for --only), its Vitest configuration, how to
+// find it on this machine, and what to tell a person who lacks it.
+//
+// The names: `node26-jspi` is the backend JSPI on Node 26. --only takes these, and also a runtime (`node26`) or a backend
+// (`jspi`), for all environments that have it.
 import { accessSync, constants, existsSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -27,16 +30,49 @@ function onPath(...names) {
   });
 }
 
-function otherNode(name) {
+const TITLES = { asyncify: 'Asyncify', jspi: 'JSPI' };
+
+/**
+ * One environment.
+ *
+ * @param pairs are guests given as pairs, from which the backend is chosen? Else as the one module for this backend
+ * @param effort what part of their iterations random tests do: all of it once on each backend, less where an engine has
+ * been tried on the other backend, or a backend on a near relative of the engine
+ */
+function environment(runtime, backend, { pairs = false, effort = 1, ...more } = {}) {
+  const { name = `${runtime.name}-${backend}`, title = `${runtime.title}, ${TITLES[backend]}`, env = {} } = more;
+  return {
+    ...runtime,
+    name,
+    title,
+    runtime: runtime.name,
+    backend,
+    env: {
+      ...env,
+      FIBERS_ENVIRONMENT: name,
+      FIBERS_BACKEND: backend,
+      FIBERS_PAIRS: pairs ? '1' : '0',
+      FIBERS_EFFORT: String(effort),
+    },
+    effort,
+  };
+}
+
+const SPEC_ON_NODE = 'test/environments/other-node.config.ts';
+const SLOW = 'test/environments/slow.config.ts';
+
+/** This machine's Node, where it is the one that is asked for, or the one that test/nodes brings. */
+function node(name, config) {
+  const own = name === machineNode;
   return {
     name,
-    title: `Node ${name.slice('node'.length)}`,
-    config: 'test/environments/other-node.config.ts',
-    needsNodes: true,
+    title: own ? `this machine's Node (Node ${process.versions.node})` : `Node ${name.slice('node'.length)}`,
+    config,
+    needsNodes: !own,
     remedy: "install it by 'npm ci --prefix test/nodes' (linux-x64), or run 'npm test -- --only node' with that Node",
     find() {
-      const node = path.join(NODES, 'node_modules', name, 'bin/node');
-      return existsSync(node) ? { node, env: {} } : undefined;
+      const executable = own ? process.execPath : path.join(NODES, 'node_modules', name, 'bin/node');
+      return existsSync(executable) ? { node: executable, env: {} } : undefined;
     },
   };
 }
@@ -54,20 +90,30 @@ function browser(name, title, variable, executables) {
   };
 }
 
-const thisNode = (title, config) => ({
-  name: machineNode,
-  title: `${title} (Node ${process.versions.node})`,
-  config,
-  find: () => ({ node: process.execPath, env: {} }),
-});
+const chromium = browser('chromium', 'Chromium', 'FIBERS_CHROMIUM', ['chromium', 'chromium-browser', 'google-chrome']);
+const firefox = browser('firefox', 'Firefox', 'FIBERS_FIREFOX', ['firefox-esr', 'firefox']);
+const otherNodes = ['node24', 'node26'].filter((name) => name !== machineNode);
 
 /** What `npm test` runs, in this order. */
 export const ENVIRONMENTS = [
-  thisNode("this machine's Node", 'vitest.config.ts'),
-  ...['node24', 'node26'].filter((name) => name !== machineNode).map(otherNode),
-  browser('chromium', 'Chromium', 'FIBERS_CHROMIUM', ['chromium', 'chromium-browser', 'google-chrome']),
-  browser('firefox', 'Firefox', 'FIBERS_FIREFOX', ['firefox-esr', 'firefox']),
+  environment(node(machineNode, 'vitest.config.ts'), 'asyncify'),
+  ...otherNodes.map((name) => environment(node(name, SPEC_ON_NODE), 'asyncify')),
+  environment(node('node24', SPEC_ON_NODE), 'jspi'),
+  environment(node('node26', SPEC_ON_NODE), 'jspi', { pairs: true }),
+  environment(chromium, 'asyncify'),
+  environment(chromium, 'jspi', { pairs: true }),
+  environment(firefox, 'asyncify'),
+  environment(firefox, 'jspi'),
+  environment(firefox, 'asyncify', {
+    name: 'firefox-no-jspi',
+    title: 'Firefox without JSPI, Asyncify',
+    pairs: true,
+    env: { FIBERS_WITHOUT_JSPI: '1' },
+  }),
 ];
 
 /** What `npm run test:slow` runs. */
-export const SLOW_ENVIRONMENTS = [thisNode('slow tests', 'test/environments/slow.config.ts')];
+export const SLOW_ENVIRONMENTS = [
+  environment(node(machineNode, SLOW), 'asyncify', { title: 'slow tests, Asyncify' }),
+  environment(node('node26', SLOW), 'jspi', { title: 'slow tests, JSPI' }),
+];

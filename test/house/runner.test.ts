@@ -9,10 +9,14 @@ function runner(args: readonly string[], env: Readonly<Record<string, string>>):
   return run(process.execPath, ['test/run.mjs', '--no-build', ...args], ROOT, env);
 }
 
-test('a missing browser is named with its remedy, and a run that tested nothing fails', async () => {
+test('a missing browser is named with its remedy, for each backend, and a run that tested nothing fails', async () => {
   const { code, stdout } = await runner(['--only', 'chromium,firefox'], { PATH: '', FIBERS_FORBID_SKIPS: '' });
-  expect(stdout).toContain('skipped: Chromium: install chromium\n');
-  expect(stdout).toContain('skipped: Firefox: install firefox-esr\n');
+  expect(stdout).toContain('skipped: Chromium, Asyncify: install chromium\n');
+  expect(stdout).toContain('skipped: Chromium, JSPI: install chromium\n');
+  expect(stdout).toContain('skipped: Firefox, Asyncify: install firefox-esr\n');
+  expect(stdout).toContain('skipped: Firefox, JSPI: install firefox-esr\n');
+  expect(stdout).toContain('skipped: Firefox without JSPI, Asyncify: install firefox-esr\n');
+  expect(stdout).toContain('\n5 skipped:\n');
   expect(stdout).toContain('FAILED: no test was executed');
   expect(lastLine(stdout)).toBe('0 passed, 1 failed');
   expect(code).toBe(1);
@@ -25,9 +29,35 @@ test('FIBERS_FORBID_SKIPS makes what was skipped a failure', async () => {
   expect(code).toBe(1);
 });
 
-test('an unknown environment is a usage error that names the known ones', async () => {
-  const { code, stderr } = await runner(['--only', 'safari'], {});
-  expect(stderr).toContain('there is no environment safari');
-  expect(stderr).toContain('chromium, firefox');
+/** The environments that `npm test -- --list` names. */
+async function listed(...args: readonly string[]): Promise<string[]> {
+  const { code, stdout } = await runner(['--list', ...args], {});
+  expect(code).toBe(0);
+  return stdout.trimEnd().split('\n');
+}
+const namesIn = (lines: readonly string[]): string[] => lines.map((text) => text.split(' ')[0] ?? '');
+
+test.each([
+  ['firefox-no-jspi', ['firefox-no-jspi']],
+  ['chromium', ['chromium-asyncify', 'chromium-jspi']],
+  ['firefox-asyncify,chromium-jspi', ['chromium-jspi', 'firefox-asyncify']],
+  ['jspi', ['node24-jspi', 'node26-jspi', 'chromium-jspi', 'firefox-jspi']],
+])('--only %s: an environment, all of a runtime, or all of a backend', async (only, names) => {
+  expect(namesIn(await listed('--only', only))).toEqual(names);
+});
+
+test('random tests do all of their iterations on each backend somewhere, and --list says where they do not', async () => {
+  const full = (await listed()).filter((text) => !text.includes('of their iterations')).join('\n');
+  expect(full).toContain(', JSPI');
+  expect(full).toMatch(/-asyncify .*, Asyncify$/m);
+});
+
+test.each([
+  [['--only', 'safari'], 'there is no environment safari', 'chromium-asyncify, chromium-jspi, firefox-asyncify'],
+  [['--lanes', '0'], '--lanes: 0', ''],
+])('what there is not is a usage error that names what there is: %s', async (args, sentence, known) => {
+  const { code, stderr } = await runner(args, {});
+  expect(stderr).toContain(sentence);
+  expect(stderr).toContain(known);
   expect(code).toBe(2);
 });

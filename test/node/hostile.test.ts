@@ -3,8 +3,14 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { afterAll, describe, expect, test } from 'vitest';
+import { backend, onlyOn, perBackend } from '../support/backend.ts';
+import { JSPI_ATTACKS } from './hostile/attacks-jspi.ts';
 import { ATTACKS } from './hostile/attacks.ts';
-import { hostile, METADATA, withoutSections, withSection } from './hostile/modules.ts';
+import { hostile, hostileJspi, METADATA, METADATA_JSPI, withoutSections, withSection } from './hostile/modules.ts';
+
+/** A module that does no harm, and what it says of itself. */
+const HONEST = perBackend({ asyncify: hostile({}), jspi: hostileJspi({}) });
+const SECTION = perBackend({ asyncify: METADATA, jspi: METADATA_JSPI });
 
 /** Milliseconds after which the process is taken to hang. */
 const LIMIT = 10_000;
@@ -23,7 +29,7 @@ afterAll(() => {
 });
 
 async function start(): Promise<ChildProcess> {
-  const started = fork(new URL('./hostile/worker.mjs', import.meta.url), {
+  const started = fork(new URL('./hostile/worker.mjs', import.meta.url), [backend], {
     serialization: 'advanced',
     execArgv: ['--max-old-space-size=256'],
     stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
@@ -63,24 +69,34 @@ function judge({ outcomes, survived, idle, unhandled }: Report, endless = false)
 
 describe('I.9 what a module does harms nobody else', () => {
   test('an honest one of this make works', async () => {
-    const report = await use(hostile({}));
+    const report = await use(HONEST);
     judge(report);
     expect(report.outcomes.filter((outcome) => outcome === 'fiber: value')).toHaveLength(3);
     expect(report.outcomes).toContain('again: value');
   });
 
-  test.each(ATTACKS)('%s', async (_name, parts) => {
-    judge(await use(hostile(parts)), parts.endless);
+  const both = (attacks: readonly (readonly [string, { readonly endless?: boolean }, Uint8Array])[]): void => {
+    test.each(attacks)('%s', async (_name, { endless }, bytes) => {
+      judge(await use(bytes), endless);
+    });
+
+    test.each(attacks)('%s (exclusive, poison)', async (_name, { endless }, bytes) => {
+      judge(await use(bytes, { options: { exclusive: true, onTrap: 'poison' } }), endless);
+    });
+  };
+
+  onlyOn('asyncify', 'attacks on unwinding', () => {
+    both(ATTACKS.map(([name, parts]) => [name, parts, hostile(parts)]));
   });
 
-  test.each(ATTACKS)('%s (exclusive, poison)', async (_name, parts) => {
-    judge(await use(hostile(parts), { options: { exclusive: true, onTrap: 'poison' } }), parts.endless);
+  onlyOn('jspi', 'attacks on the switching of the engine', () => {
+    both(JSPI_ATTACKS.map(([name, parts]) => [name, parts, hostileJspi(parts)]));
   });
 });
 
 describe('I.9 what the custom section says is checked', () => {
   const deep = (depth: number): string => '['.repeat(depth) + ']'.repeat(depth);
-  const without = (key: string): string => JSON.stringify({ ...METADATA, [key]: undefined });
+  const without = (key: string): string => JSON.stringify({ ...SECTION, [key]: undefined });
   const WRONG: readonly unknown[] = [
     null,
     true,
@@ -105,37 +121,37 @@ describe('I.9 what the custom section says is checked', () => {
     ['null', 'null', false],
     ['an array', '[]', false],
     ['deep', deep(1_000_000), false],
-    ['deep in a field', JSON.stringify(METADATA).replace('"options":{}', `"options":{"x":${deep(100_000)}}`), true],
+    ['deep in a field', JSON.stringify(SECTION).replace('"options":{}', `"options":{"x":${deep(100_000)}}`), true],
     ['huge', `{"x":"${'x'.repeat(17 << 20)}"}`, false],
-    ['an object that sets its prototype', JSON.stringify({ ['__proto__']: METADATA }), false],
+    ['an object that sets its prototype', JSON.stringify({ ['__proto__']: SECTION }), false],
     [
       'keys of prototypes',
-      JSON.stringify(METADATA).replace('{', '{"__proto__":{"version":9},"constructor":null,'),
+      JSON.stringify(SECTION).replace('{', '{"__proto__":{"version":9},"constructor":null,'),
       true,
     ],
-    ['a newer version', JSON.stringify({ ...METADATA, version: 2 }), false],
-    ...Object.keys(METADATA).map((key): [string, string, boolean] => [`without ${key}`, without(key), false]),
+    ['a newer version', JSON.stringify({ ...SECTION, version: 2 }), false],
+    ...Object.keys(SECTION).map((key): [string, string, boolean] => [`without ${key}`, without(key), false]),
   ];
 
   test.each(forged)('%s', async (_name, content, accepted) => {
-    const bytes = withSection(withoutSections(hostile({})), content);
+    const bytes = withSection(withoutSections(HONEST), content);
     const report = await use(bytes, { spoken: accepted });
     judge(report);
-    expect(report.outcomes[0]).toBe(accepted ? 'instantiate: value' : 'instantiate: FiberError BAD_METADATA');
+    expect(report.outcomes[0]).toBe(accepted ? 'instantiate: value' : 'instantiate: FiberError BAD_SECTION');
   });
 
-  test.each(Object.keys(METADATA))('any wrong value of %s', async (key) => {
+  test.each(Object.keys(SECTION))('any wrong value of %s', async (key) => {
     for (const value of WRONG) {
-      const text = JSON.stringify({ ...METADATA, [key]: 'VALUE' }).replace(
+      const text = JSON.stringify({ ...SECTION, [key]: 'VALUE' }).replace(
         '"VALUE"',
         value === Number.POSITIVE_INFINITY ? '1e400' : JSON.stringify(value),
       );
-      judge(await use(withSection(withoutSections(hostile({})), text)));
+      judge(await use(withSection(withoutSections(HONEST), text)));
     }
   });
 
   test('the first of two sections counts', async () => {
-    const twice = withSection(withSection(withoutSections(hostile({})), JSON.stringify(METADATA)), 'nonsense');
+    const twice = withSection(withSection(withoutSections(HONEST), JSON.stringify(SECTION)), 'nonsense');
     judge(await use(twice));
   });
 });

@@ -2,6 +2,7 @@
 // runs in a process of its own, so that nobody else's memory is counted.
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
+import { backend } from '../support/backend.ts';
 import { run } from '../support/temporary.ts';
 
 const SCRIPT = fileURLToPath(new URL('leaks/measure.mjs', import.meta.url));
@@ -14,7 +15,7 @@ interface Measured {
 }
 
 async function measure(what: string): Promise<Measured> {
-  const { code, stdout, stderr } = await run(process.execPath, ['--expose-gc', SCRIPT, what], ROOT);
+  const { code, stdout, stderr } = await run(process.execPath, ['--expose-gc', SCRIPT, backend, what], ROOT);
   expect(stderr).toBe('');
   expect(code).toBe(0);
   return JSON.parse(stdout) as Measured;
@@ -57,7 +58,7 @@ describe('R.1 a process ends by itself', () => {
     ['with an event listener and a suspended fiber', 'watched'],
     ['after fairness has hopped through the event loop', 'hopped'],
   ])('%s', async (_name, what) => {
-    const { code, stdout, stderr } = await run(process.execPath, [SCRIPT, what], ROOT);
+    const { code, stdout, stderr } = await run(process.execPath, [SCRIPT, backend, what], ROOT);
     expect({ code, stdout, stderr }).toEqual({ code: 0, stdout: 'last line\n', stderr: '' });
   });
 });

@@ -3,7 +3,7 @@
 import { describe, expect, test } from 'vitest';
 import { type Guest, instantiate } from 'wasm-fibers';
 import { code, failure, turn, watch } from '../support/core.ts';
-import { hasGuest, loadGuest } from '../support/guest.ts';
+import { guestSource, hasGuest } from '../support/guest.ts';
 import { lua } from '../support/lua.ts';
 import { Scatter } from '../support/scatter.ts';
 import { sqlite } from '../support/sqlite.ts';
@@ -30,7 +30,7 @@ describe.skipIf(!hasQsort)('qsort with a comparator that waits', () => {
   }
   const sorts = async (scatter: Scatter): Promise<Guest<Sorts>> =>
     watch(
-      await instantiate<Sorts>(loadGuest('qsort.fibers'), {
+      await instantiate<Sorts>(guestSource('qsort'), {
         env: { compare: (a: number, b: number) => (scatter.random(3) === 0 ? a - b : scatter.later(() => a - b)) },
       }),
     );

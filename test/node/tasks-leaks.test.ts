@@ -2,6 +2,7 @@
 // returned, trapped, were cancelled, or ran within a limit of time. In a process of its own, with a collector to ask.
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
+import { backend } from '../support/backend.ts';
 import { run } from '../support/temporary.ts';
 
 const SCRIPT = fileURLToPath(new URL('leaks/tasks.mjs', import.meta.url));
@@ -11,7 +12,7 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const NOTHING = 4;
 
 test('R.1 a task leaves no byte behind', async () => {
-  const { code, stdout, stderr } = await run(process.execPath, ['--expose-gc', SCRIPT], ROOT);
+  const { code, stdout, stderr } = await run(process.execPath, ['--expose-gc', SCRIPT, backend], ROOT);
   expect(stderr).toBe('');
   expect(code).toBe(0);
   const measured = JSON.parse(stdout) as { bytesPerTask: number; pages: number; fibers: number };

@@ -18,7 +18,7 @@ test('S.10 two copies of the package do not notice each other, though their fibe
   const second = (await import(pathToFileURL(path.join(folder, 'host/index.js')).href)) as typeof first;
   expect(second.instantiate).not.toBe(first.instantiate);
 
-  const bytes = await loadGuest('catch.fibers');
+  const bytes = await loadGuest('catch');
   const seen: (readonly [string | undefined, string | undefined])[] = [];
   const look = (): void => void seen.push([first.currentFiber()?.name, second.currentFiber()?.name]);
   const inner = await second.instantiate<Exports>(bytes, {

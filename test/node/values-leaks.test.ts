@@ -2,6 +2,7 @@
 // and of references that nobody disposes of.
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
+import { backend } from '../support/backend.ts';
 import { run } from '../support/temporary.ts';
 
 const SCRIPT = fileURLToPath(new URL('leaks/values.mjs', import.meta.url));
@@ -15,7 +16,7 @@ test.each([
 ])(
   '100,000 round trips (%s, %s)',
   async (variant, what) => {
-    const { code, stdout, stderr } = await run(process.execPath, ['--expose-gc', SCRIPT, variant, what], ROOT);
+    const { code, stdout, stderr } = await run(process.execPath, ['--expose-gc', SCRIPT, backend, variant, what], ROOT);
     expect(stderr).toBe('');
     expect(code).toBe(0);
     const { bytesPerCycle, grown } = JSON.parse(stdout) as { bytesPerCycle: number; grown: number };

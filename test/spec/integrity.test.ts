@@ -1,8 +1,9 @@
 // SEMANTICS, block I: integrity. Shadow stacks have a file of their own, and so have trampolines.
 import { describe, expect, test } from 'vitest';
-import { currentFiber, FiberError, instantiate } from 'wasm-fibers';
+import { currentFiber, FiberError, type Guest, instantiate } from 'wasm-fibers';
+import { onlyOn } from '../support/backend.ts';
 import { code, core, failure, FN, Gate, turn, watch } from '../support/core.ts';
-import { loadGuest } from '../support/guest.ts';
+import { guestAddress, guestSource, loadGuest } from '../support/guest.ts';
 
 const later = <T>(value: T): Promise<T> => turn().then(() => value);
 
@@ -43,7 +44,7 @@ describe('I.4 start functions may suspend', () => {
   test('instantiate waits for it, and currentFiber is right in it', async () => {
     const seen: (string | undefined)[] = [];
     const guest = watch(
-      await instantiate<{ value(): number }>(loadGuest('start.fibers'), {
+      await instantiate<{ value(): number }>(guestSource('start'), {
         env: {
           wait: (x: number) => {
             seen.push(currentFiber()?.name);
@@ -58,29 +59,96 @@ describe('I.4 start functions may suspend', () => {
 
   test('what it rejects with, instantiate rejects with', async () => {
     const error = new Error('no');
-    expect(await failure(instantiate(loadGuest('start.fibers'), { env: { wait: () => Promise.reject(error) } }))).toBe(
+    expect(await failure(instantiate(guestSource('start'), { env: { wait: () => Promise.reject(error) } }))).toBe(
       error,
     );
   });
 });
 
-describe('I.8 a suspension through a function that was left out of the instrumentation', () => {
-  test('is detected before that function goes on, and names it and its callers', async () => {
-    const guest = watch(
-      await instantiate<{ through(x: number): number; around(x: number): number; written(): number }>(
-        loadGuest('partial.fibers'),
-        {
-          env: { wait: (x: number) => (x < 0 ? x : later(x)) },
-        },
-      ),
-    );
-    const error = await failure(guest.exports.through(1));
-    expect(error).toMatchObject({ code: 'UNINSTRUMENTED_FRAME' });
-    expect(String(error)).toMatch(/left_out.*called by.*caller/s);
-    expect(await guest.exports.written()).toBe(0);
-    // The guest is usable, and what does not wait there works.
-    expect(await guest.exports.around(5)).toBe(6);
-    expect(await guest.exports.through(-20)).toBe(-9);
+onlyOn('jspi', 'what Asyncify cannot instrument', () => {
+  interface Beyond {
+    count_down(n: number): number;
+    wait_last(x: number): number;
+    last_by_table(fn: number, x: number): number;
+    keeps(x: number): object;
+    by_reference(x: number): number;
+  }
+
+  /** Its index in the table of beyond-asyncify.wat. */
+  const WAIT_LAST = 1;
+
+  async function beyond(wait: (x: number) => unknown): Promise<{ guest: Guest<Beyond>; objects: object[] }> {
+    const objects: object[] = [];
+    const object = (x: number): object => (objects[x] = { x });
+    return {
+      guest: watch(await instantiate<Beyond>(loadGuest('beyond-asyncify'), { env: { wait, object } })),
+      objects,
+    };
+  }
+
+  describe('I.6 tail calls', () => {
+    test('of functions that wait, as many as one likes: the stack does not grow', async () => {
+      const { guest } = await beyond((x) => (x % 2 === 1 ? Promise.resolve(x) : later(x)));
+      expect(await guest.exports.count_down(5)).toBe(42);
+      expect(await guest.exports.count_down(20_000)).toBe(42);
+    });
+
+    test('of the import itself, directly and through a table', async () => {
+      const { guest } = await beyond((x) => later(x * 2));
+      expect(await guest.exports.wait_last(1)).toBe(6);
+      expect(await guest.exports.last_by_table(WAIT_LAST, 5)).toBe(14);
+      const error = new Error('no');
+      const { guest: failing } = await beyond(() => later(0).then(() => Promise.reject(error)));
+      expect(await failure(failing.exports.wait_last(1))).toBe(error);
+    });
+
+    test('many fibers at once, some cancelled', async () => {
+      const gate = new Gate();
+      const { guest } = await beyond(gate.wait);
+      const fibers = Array.from({ length: 30 }, (_, i) => guest.spawn('last_by_table', [WAIT_LAST, i]));
+      const results = fibers.map(({ result }) => result.catch((error: { code: string }) => error.code));
+      for (let i = 0; i < 30; i++) {
+        const x = (i * 7) % 30;
+        if (x % 5 === 0) fibers[x]?.cancel();
+        else gate.take(x + 2).resolve(x * 10);
+      }
+      expect(await Promise.all(results)).toEqual(fibers.map((_, x) => (x % 5 === 0 ? 'CANCELLED' : x * 10)));
+    });
+  });
+
+  test("I.6 a reference to an object of the host's is kept across a wait, by each fiber its own", async () => {
+    const gate = new Gate();
+    const { guest, objects } = await beyond(gate.wait);
+    const kept = Array.from({ length: 10 }, (_, x) => guest.exports.keeps(x));
+    for (const { resolve } of gate.calls.splice(0).reverse()) resolve(0);
+    for (const [x, object] of (await Promise.all(kept)).entries()) expect(object).toBe(objects[x]);
+  });
+
+  test('I.6 a call by reference may wait, in the guest and in the import', async () => {
+    const { guest } = await beyond((x) => later(x * 10));
+    expect(await guest.exports.by_reference(1)).toBe(30 + 10);
+  });
+});
+
+onlyOn('asyncify', 'functions left out of the instrumentation', () => {
+  describe('I.8 a suspension through a function that was left out of the instrumentation', () => {
+    test('is detected before that function goes on, and names it and its callers', async () => {
+      const guest = watch(
+        await instantiate<{ through(x: number): number; around(x: number): number; written(): number }>(
+          guestSource('partial'),
+          {
+            env: { wait: (x: number) => (x < 0 ? x : later(x)) },
+          },
+        ),
+      );
+      const error = await failure(guest.exports.through(1));
+      expect(error).toMatchObject({ code: 'UNINSTRUMENTED_FRAME' });
+      expect(String(error)).toMatch(/left_out.*called by.*caller/s);
+      expect(await guest.exports.written()).toBe(0);
+      // The guest is usable, and what does not wait there works.
+      expect(await guest.exports.around(5)).toBe(6);
+      expect(await guest.exports.through(-20)).toBe(-9);
+    });
   });
 });
 
@@ -147,7 +215,7 @@ describe('what an embedder gets wrong is said in a sentence', () => {
   });
 
   test('every missing import is named, with its type', async () => {
-    const error = await failure(instantiate(loadGuest('core.fibers'), { env: { wait: (x: number) => x, note: 5 } }));
+    const error = await failure(instantiate(guestSource('core'), { env: { wait: (x: number) => x, note: 5 } }));
     expect(error).toMatchObject({ code: 'MISSING_IMPORTS' });
     for (const part of [
       'env.wait_i64 (function (i64) -> i64)',
@@ -176,7 +244,7 @@ describe('what an embedder gets wrong is said in a sentence', () => {
     ['signal', {}],
     ['maxFiber', 10],
   ])('%s: %s', async (name, value) => {
-    const error = await failure(instantiate(loadGuest('start.fibers'), imports, { [name]: value }));
+    const error = await failure(instantiate(guestSource('start'), imports, { [name]: value }));
     expect(error).toMatchObject({ code: 'INVALID_OPTION', message: expect.stringContaining(name) });
     expect(String(error)).toContain(String(value));
   });
@@ -205,10 +273,10 @@ describe('what an embedder gets wrong is said in a sentence', () => {
 });
 
 test('sources: URL, bytes, module, response, and promises of them', async () => {
-  const bytes = await loadGuest('start.fibers');
+  const bytes = await loadGuest('start');
   const imports = { env: { wait: (x: number) => x } };
   const response = new Response(bytes, { headers: { 'content-type': 'application/octet-stream' } });
-  const url = new URL('../../build/guests/start.fibers.wasm', import.meta.url);
+  const url = guestAddress('start');
   for (const source of [
     bytes,
     bytes.buffer,
@@ -221,18 +289,13 @@ test('sources: URL, bytes, module, response, and promises of them', async () => 
     const guest = watch(await instantiate<{ value(): number }>(source, imports));
     expect(await guest.exports.value()).toBe(7);
   }
-  const gone = new URL('../../build/guests/there-is-none.wasm', import.meta.url);
-  expect(await code(instantiate(gone, imports))).toMatch(/BAD_MODULE|NOT_WASM/);
+  expect(await code(instantiate(guestAddress('there-is-none'), imports))).toMatch(/BAD_MODULE|NOT_WASM/);
 });
 
 describe('a guest with a stack in memory and no allocator', () => {
   const open = async (wait: (x: number) => unknown, options = {}) =>
     watch(
-      await instantiate<{ kept(x: number, depth: number): number }>(
-        loadGuest('stack.fibers'),
-        { env: { wait } },
-        options,
-      ),
+      await instantiate<{ kept(x: number, depth: number): number }>(guestSource('stack'), { env: { wait } }, options),
     );
 
   test('runs one fiber at a time on its own stack', async () => {

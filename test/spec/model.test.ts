@@ -2,11 +2,12 @@
 // host function is called with its own arguments by its own fiber, and the memory is what the programs made it.
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { iterations } from '../support/backend.ts';
 import { core, FN, Gate, turn } from '../support/core.ts';
 import { runScenario, scenarios } from '../support/run-model.ts';
 
 /** Long enough to find what can be found, short enough for every environment. Milliseconds. */
-const BUDGET = 4000;
+const BUDGET = iterations(4000);
 
 test('random programs in several guests do what the model predicts', async () => {
   let runs = 0;
@@ -15,7 +16,7 @@ test('random programs in several guests do what the model predicts', async () =>
       await runScenario(scenario);
       runs++;
     }),
-    { numRuns: 500, interruptAfterTimeLimit: BUDGET },
+    { numRuns: iterations(500), interruptAfterTimeLimit: BUDGET },
   );
   expect(runs).toBeGreaterThan(10);
 }, 60_000);
@@ -97,6 +98,6 @@ test('stacks of all depths go through windows of all sizes, in any order, and co
         await guest.dispose();
       },
     ),
-    { numRuns: 100, interruptAfterTimeLimit: BUDGET / 2 },
+    { numRuns: iterations(100), interruptAfterTimeLimit: BUDGET / 2 },
   );
 }, 60_000);

@@ -1,8 +1,9 @@
 // SEMANTICS, block R: what is used is given back, and limits are errors with their names. What can only be measured with
 // a garbage collector at hand is in test/node/leaks.test.ts.
 import { describe, expect, test } from 'vitest';
+import { onlyOn } from '../support/backend.ts';
 import { catching, code, core, failure, FN, Gate, turn, watch } from '../support/core.ts';
-import { instantiate } from 'wasm-fibers';
+import { type Fiber, instantiate } from 'wasm-fibers';
 import { loadGuest } from '../support/guest.ts';
 import type { MixedExports } from '../support/real.ts';
 
@@ -55,7 +56,7 @@ describe('R.1 suspending and resuming leaves nothing behind in the guest', () =>
       opaque: none,
       host: none,
     };
-    const guest = watch(await instantiate<MixedExports>(loadGuest('mixed.fibers'), { env }, { stackSize: 65_536 }));
+    const guest = watch(await instantiate<MixedExports>(loadGuest('mixed'), { env }, { stackSize: 65_536 }));
     // A program that waits, and one that waits and traps.
     const words = new Int32Array(guest.memory.buffer);
     words.set([1, 0, 1, 0, 0], 65_536 / 4);
@@ -76,19 +77,21 @@ describe('R.1 suspending and resuming leaves nothing behind in the guest', () =>
     expect(before).toBeGreaterThanOrEqual(20);
   });
 
-  test('a suspended fiber holds its frames, and none of them when it has ended', async () => {
-    const gate = new Gate();
-    const guest = await core(gate.wait, { windowSize: 64 });
-    const shallow = guest.spawn('once', [1]);
-    const deep = guest.spawn('deep', [100, 2]);
-    expect(shallow.frameBytes).toBeGreaterThan(0);
-    expect(deep.frameBytes).toBeGreaterThan(50 * shallow.frameBytes);
-    const lost = failure(deep.result);
-    deep.cancel();
-    await lost;
-    gate.take(1).resolve(0);
-    await shallow.result;
-    expect([shallow.frameBytes, deep.frameBytes]).toEqual([0, 0]);
+  onlyOn('asyncify', 'bytes of frames', () => {
+    test('a suspended fiber holds its frames, and none of them when it has ended', async () => {
+      const gate = new Gate();
+      const guest = await core(gate.wait, { windowSize: 64 });
+      const shallow = guest.spawn('once', [1]);
+      const deep = guest.spawn('deep', [100, 2]);
+      expect(shallow.frameBytes).toBeGreaterThan(0);
+      expect(deep.frameBytes).toBeGreaterThan(50 * shallow.frameBytes);
+      const lost = failure(deep.result);
+      deep.cancel();
+      await lost;
+      gate.take(1).resolve(0);
+      await shallow.result;
+      expect([shallow.frameBytes, deep.frameBytes]).toEqual([0, 0]);
+    });
   });
 });
 
@@ -225,6 +228,44 @@ describe('R.2 a limit that is reached is an error with its name in it', () => {
     const guest = await core((x) => turn().then(() => x), { windowSize: 64 });
     expect(await guest.exports.deep(2000, 1)).toBe(2001);
     expect(await guest.exports.through_invoke(FN.deepBy5, 1)).toBe(1006);
+  });
+});
+
+onlyOn('jspi', 'the limit of stacks', () => {
+  test('R.2 stacks that the engine holds are counted: one too many is refused, naming Asyncify, and harms nobody', async () => {
+    const gate = new Gate();
+    const [guest, other] = await Promise.all([core(gate.wait, { maxFibers: 20_000 }), core(gate.wait)]);
+    const fibers: Fiber<number>[] = [];
+    const errors: unknown[] = [];
+    // A fiber that cannot begin has ended at once.
+    while (errors.length === 0 && fibers.length < 20_000) {
+      const fiber = guest.spawn('deep', [3, fibers.length]);
+      if (fiber.state === 'done') errors.push(await failure(fiber.result));
+      else fibers.push(fiber);
+    }
+    expect(errors[0]).toMatchObject({ code: 'MAX_STACKS', message: expect.stringContaining('Asyncify') });
+    expect(fibers.length).toBeGreaterThanOrEqual(5000);
+    // It is the engine's limit, and so that of all guests.
+    expect(await failure(other.exports.once(1))).toMatchObject({ code: 'MAX_STACKS' });
+    expect(other.sync.plus_one(1)).toBe(2);
+    const half = fibers.length >> 1;
+    const cancelled = Promise.allSettled(fibers.slice(half).map(({ result }) => result));
+    for (const fiber of fibers.slice(half)) fiber.cancel();
+    expect((await cancelled).every(({ status }) => status === 'rejected')).toBe(true);
+    // There is room again.
+    const more = Array.from({ length: half }, (_, i) => other.exports.deep(3, i));
+    for (const { x, resolve } of gate.calls.splice(0)) resolve(x);
+    expect(await Promise.all(more)).toEqual(more.map((_, i) => i + 3));
+    expect(await Promise.all(fibers.slice(0, half).map(({ result }) => result))).toEqual(
+      fibers.slice(0, half).map((_, i) => i + 3),
+    );
+  });
+
+  test('R.2 stacks of fibers that do not wait are not counted', async () => {
+    const guest = await core((x) => x, { maxFibers: 100_000 });
+    const all = Array.from({ length: 20_000 }, (_, i) => guest.exports.deep(3, i));
+    expect(await Promise.all(all)).toEqual(all.map((_, i) => i + 3));
+    expect(guest.fibers).toEqual([]);
   });
 });
 

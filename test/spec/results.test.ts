@@ -3,7 +3,7 @@
 import { describe, expect, test } from 'vitest';
 import { type Guest, type GuestOptions, instantiate } from 'wasm-fibers';
 import { failure, turn, watch } from '../support/core.ts';
-import { loadGuest } from '../support/guest.ts';
+import { guestSource } from '../support/guest.ts';
 
 interface Results {
   label(n: number): number;
@@ -14,7 +14,7 @@ async function open(wait: (n: number) => unknown, options: GuestOptions = {}): P
   const abort = (): never => {
     throw new Error('the guest aborted');
   };
-  return watch(await instantiate<Results>(loadGuest('results.fibers'), { env: { wait_i32: wait, abort } }, options));
+  return watch(await instantiate<Results>(guestSource('results'), { env: { wait_i32: wait, abort } }, options));
 }
 
 /** Reads an AssemblyScript string: its size in bytes stands before it. */

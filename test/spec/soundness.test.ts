@@ -2,8 +2,9 @@
 // random depths, values from the host alive in the middle of expressions, collections at every call of the host.
 import { describe, expect, test } from 'vitest';
 import { type Guest, instantiate } from 'wasm-fibers/assemblyscript';
+import { iterations } from '../support/backend.ts';
 import { failure, Gate, watch } from '../support/core.ts';
-import { loadGuest } from '../support/guest.ts';
+import { guestSource } from '../support/guest.ts';
 import { Scatter } from '../support/scatter.ts';
 
 interface Item {
@@ -42,7 +43,7 @@ async function open(name: string, scatter: Scatter, collectEvery: number): Promi
     maybe: (seed: number) => give(() => (seed & 1 ? null : word(seed))),
     echo: (all: string[]) => give(() => all),
   };
-  const guest: Guest<Soundness> = await instantiate<Soundness>(loadGuest(`typed/${name}`), { env });
+  const guest: Guest<Soundness> = await instantiate<Soundness>(guestSource(`typed/${name}`), { env });
   return watch(guest);
 }
 
@@ -50,6 +51,9 @@ function stackPointer(guest: Guest<Soundness>): unknown {
   const get = guest.instance.exports['wasm-fibers.get_stack'];
   return typeof get === 'function' ? get() : null;
 }
+
+const FIBERS = iterations(2000);
+const WAITS = iterations(95_000);
 
 /** Every optimisation level and runtime that may be used; soundness.ts compiled with each. */
 const VARIANTS = ['O0', 'O1', 'O2', 'O3', 'Os', 'Oz', 'debug', 'minimal', 'stub'].map((each) => `soundness-${each}`);
@@ -66,13 +70,13 @@ describe('I.1 values from the host, alive in the middle of expressions across wa
   });
 
   test.each(['soundness-O3', 'soundness-O0', 'soundness-Oz'])(
-    '2,000 fibers, collected as the runtime likes it and now and then by force (%s)',
+    `${FIBERS} fibers, collected as the runtime likes it and now and then by force (%s)`,
     async (name) => {
       const scatter = new Scatter(12);
       const guest = await open(name, scatter, 50);
-      const runs = Array.from({ length: 2000 }, (_, i) => guest.exports.run(i * 17, 5));
+      const runs = Array.from({ length: FIBERS }, (_, i) => guest.exports.run(i * 17, 5));
       expect((await Promise.all(runs)).filter((wrong) => wrong !== 0)).toEqual([]);
-      expect(scatter.most).toBeGreaterThan(1000);
+      expect(scatter.most).toBeGreaterThan(FIBERS / 2);
     },
   );
 
@@ -102,7 +106,7 @@ test('R.2 a fiber for whose stack there is no memory fails, and the one that is 
   const gate = new Gate();
   const env: Record<string, (...args: never[]) => unknown> = { text: gate.wait };
   for (const name of ['words', 'bytes', 'numbers', 'item', 'maybe', 'echo']) env[name] = () => undefined;
-  const guest = watch(await instantiate<Soundness>(loadGuest('typed/soundness-tiny'), { env }));
+  const guest = watch(await instantiate<Soundness>(guestSource('typed/soundness-tiny'), { env }));
   const before = stackPointer(guest);
   const first = guest.exports.hold(1000);
   for (const bytes of [4096, 256, 16]) {
@@ -121,13 +125,13 @@ test('R.2 a fiber for whose stack there is no memory fails, and the one that is 
   expect(stackPointer(guest)).toBe(before);
 });
 
-test('R.1 the memory is stable over a million waits, each with a string from the host', async () => {
+test(`R.1 the memory is stable over ${10 * WAITS} waits, each with a string from the host`, async () => {
   const settled = Promise.resolve();
   const env: Record<string, (...args: never[]) => unknown> = { text: (seed: number) => settled.then(() => word(seed)) };
   for (const name of ['words', 'bytes', 'numbers', 'item', 'maybe', 'echo']) env[name] = () => undefined;
-  const guest = watch(await instantiate<Soundness>(loadGuest('typed/soundness-O3'), { env }));
+  const guest = watch(await instantiate<Soundness>(guestSource('typed/soundness-O3'), { env }));
   expect(await guest.exports.loop(50_000)).toBe(0);
   const pages = guest.memory.buffer.byteLength;
-  expect(await Promise.all(Array.from({ length: 10 }, () => guest.exports.loop(95_000)))).toEqual(Array(10).fill(0));
+  expect(await Promise.all(Array.from({ length: 10 }, () => guest.exports.loop(WAITS)))).toEqual(Array(10).fill(0));
   expect(guest.memory.buffer.byteLength).toBe(pages);
 }, 120_000);

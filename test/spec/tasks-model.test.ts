@@ -4,6 +4,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type Fiber, type Guest, instantiate } from 'wasm-fibers/assemblyscript';
+import { iterations } from '../support/backend.ts';
 import { turn } from '../support/core.ts';
 import { loadGuest } from '../support/guest.ts';
 import { Model, type Programs, programs, TASKS } from '../support/tasks-model.ts';
@@ -133,7 +134,7 @@ describe.each(['O3', 'debug', 'steps'])('random programs of tasks (%s)', (varian
         expect(run.guest.sync.rest().slice(0, 2), 'locks that are held').toEqual([0, 0]);
         await run.guest.dispose();
       }),
-      { numRuns: 300 },
+      { numRuns: iterations(300) },
     );
   }, 120_000);
 });

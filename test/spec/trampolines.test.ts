@@ -1,6 +1,7 @@
 // SEMANTICS I.4: host functions that stay in the middle of the stack while the guest waits inside of them.
 import { describe, expect, test } from 'vitest';
 import { canSuspend, currentFiber, type Guest, reentrant } from 'wasm-fibers';
+import { onlyOn } from '../support/backend.ts';
 import { catching, code, core, type CoreExports, failure, FN, Gate, recorder, turn } from '../support/core.ts';
 
 const later = <T>(value: T): Promise<T> => turn().then(() => value);
@@ -172,45 +173,57 @@ describe('a generator catches what its call throws', () => {
     expect(await guest.exports.once(3)).toBe(3);
   });
 
-  test.each(['generator', 'plain'])(
-    'an error from inside of a catch body, and later waits are possible (%s)',
-    async (kind) => {
-      let calls = 0;
-      const attempt = (x: number): unknown => {
-        // Called in the guest's catch body, two calls down.
-        if (x === 5) throw new Error('in the catch body');
-        return later(x);
-      };
-      const inner = (): Unary => guest.instance.exports['wait_in_catch'] as Unary;
-      const generator = reentrant(function* (call, x: number) {
-        if (calls++ > 0) return attempt(x);
-        try {
-          yield call(inner(), x);
-        } catch {
-          return 0;
-        }
-        return 1;
-      });
-      const plain = reentrant((x: number) => {
-        if (calls++ > 0) return attempt(x);
-        try {
-          return inner()(x);
-        } catch {
-          return 0;
-        }
-      });
-      const guest = await catching((kind === 'plain' ? plain : generator) as (x: number) => unknown);
+  describe('an error from inside of a catch body, and later waits are possible', () => {
+    /** `make` is given how often it has been called, and what calls the guest's catch body. */
+    const throwsInside = async (
+      make: (calls: { count: number }, inner: () => Unary) => (x: number) => unknown,
+    ): Promise<void> => {
+      const calls = { count: 0 };
+      const guest = await catching(make(calls, () => guest.instance.exports['wait_in_catch'] as Unary));
       expect(await guest.exports.swallow_then_wait(1, 2)).toBe(2);
-      expect(calls).toBe(3);
-    },
-  );
+      expect(calls.count).toBe(3);
+    };
+    const attempt = (x: number): unknown => {
+      // Called in the guest's catch body, two calls down.
+      if (x === 5) throw new Error('in the catch body');
+      return later(x);
+    };
+
+    test('a generator', () =>
+      throwsInside(
+        (calls, inner) =>
+          // The mark is on the function itself, hence no wrapper; the types of `wait` say the same less exactly.
+          reentrant(function* (call, x: number) {
+            if (calls.count++ > 0) return attempt(x);
+            try {
+              yield call(inner(), x);
+            } catch {
+              return 0;
+            }
+            return 1;
+          }) as (x: number) => unknown,
+      ));
+
+    onlyOn('asyncify', 'plain trampolines', () => {
+      test('a plain function', () =>
+        throwsInside((calls, inner) =>
+          reentrant((x: number) => {
+            if (calls.count++ > 0) return attempt(x);
+            try {
+              return inner()(x);
+            } catch {
+              return 0;
+            }
+          }),
+        ));
+    });
+  });
 
   test('a guest that catches around the generator goes on', async () => {
     const throwing = reentrant(function* (call, x: number) {
       yield call(guest.instance.exports['throw_own'] as Unary, x);
       return 0;
     });
-    // The mark is on the function itself, hence no wrapper; the types of `wait` say the same less exactly.
     const guest = await catching(throwing as (x: number) => unknown);
     expect(await guest.exports.guarded(41)).toBe(7);
     expect(await guest.exports.tagged(41)).toBe(41);
@@ -241,25 +254,31 @@ describe('generators among each other', () => {
     expect(entered).toBe(9);
   });
 
-  test('a generator around a plain trampoline around a generator', async () => {
-    const entered = { call: 0, invoke: 0 };
-    const guest = await calling(
-      (at) =>
-        reentrant(function* (call, fn: number, x: number) {
-          entered.call++;
-          if (fn < 100) return yield call(at(fn), x);
-          return yield call(guest.instance.exports['through_invoke'] as (fn: number, x: number) => number, fn - 100, x);
-        }),
-      later,
-      {
-        invoke_ii: (fn: number, x: number) => {
-          entered.invoke++;
-          return (guest.exports.table.get(fn) as Unary)(x);
+  onlyOn('asyncify', 'plain trampolines', () => {
+    test('a generator around a plain trampoline around a generator', async () => {
+      const entered = { call: 0, invoke: 0 };
+      const guest = await calling(
+        (at) =>
+          reentrant(function* (call, fn: number, x: number) {
+            entered.call++;
+            if (fn < 100) return yield call(at(fn), x);
+            return yield call(
+              guest.instance.exports['through_invoke'] as (fn: number, x: number) => number,
+              fn - 100,
+              x,
+            );
+          }),
+        later,
+        {
+          invoke_ii: (fn: number, x: number) => {
+            entered.invoke++;
+            return (guest.exports.table.get(fn) as Unary)(x);
+          },
         },
-      },
-    );
-    expect(await guest.exports.through_call(100 + FN.throughCallOnce, 5)).toBe(2105);
-    expect(entered).toEqual({ call: 2, invoke: 2 });
+      );
+      expect(await guest.exports.through_call(100 + FN.throughCallOnce, 5)).toBe(2105);
+      expect(entered).toEqual({ call: 2, invoke: 2 });
+    });
   });
 
   test('many fibers through them at once, in any order, some cancelled', async () => {
@@ -397,125 +416,173 @@ describe('a wait that cannot pass says what is in its way', () => {
   });
 });
 
-describe('a plain trampoline is executed again each time the guest goes on inside of it', () => {
-  test('once per wait, and what it returns while the guest unwinds does not matter', async () => {
-    let entered = 0;
-    const guest = await core(
-      () => later(2),
-      {},
-      {
-        invoke_ii: (fn: number, x: number) => {
+onlyOn('asyncify', 'plain trampolines', () => {
+  describe('a plain trampoline is executed again each time the guest goes on inside of it', () => {
+    test('once per wait, and what it returns while the guest unwinds does not matter', async () => {
+      let entered = 0;
+      const guest = await core(
+        () => later(2),
+        {},
+        {
+          invoke_ii: (fn: number, x: number) => {
+            entered++;
+            return `rubbish ${(guest.exports.table.get(fn) as Unary)(x)}`.slice(8);
+          },
+        },
+      );
+      expect(await guest.exports.through_invoke(FN.loop, 5)).toBe(1010);
+      expect(entered).toBe(6);
+    });
+
+    test('it may catch what the call throws, after waits too', async () => {
+      const guest = await core(
+        (x) => (x === 0 ? Promise.reject(new Error('no')) : later(x)),
+        {},
+        {
+          invoke_ii: (fn: number, x: number) => {
+            try {
+              return (guest.exports.table.get(fn) as Unary)(x);
+            } catch {
+              return -1;
+            }
+          },
+        },
+      );
+      expect(await guest.exports.through_invoke(FN.loop, 5)).toBe(999);
+      expect(await guest.exports.through_invoke(FN.trapAfter, 1)).toBe(999);
+      expect(await guest.exports.through_invoke(FN.once, 1)).toBe(1001);
+    });
+
+    test('marked by reentrant it may have any name', async () => {
+      let entered = 0;
+      const guest = await calling((at) =>
+        reentrant((fn: number, x: number) => {
           entered++;
-          return `rubbish ${(guest.exports.table.get(fn) as Unary)(x)}`.slice(8);
-        },
-      },
-    );
-    expect(await guest.exports.through_invoke(FN.loop, 5)).toBe(1010);
-    expect(entered).toBe(6);
-  });
+          return at(fn)(x);
+        }),
+      );
+      expect(await guest.exports.through_call(FN.deepBy5, 1)).toBe(1006);
+      expect(entered).toBe(2);
+    });
 
-  test('it may catch what the call throws, after waits too', async () => {
-    const guest = await core(
-      (x) => (x === 0 ? Promise.reject(new Error('no')) : later(x)),
-      {},
-      {
-        invoke_ii: (fn: number, x: number) => {
-          try {
+    test('that calls another function the second time is found out, and harms nobody else', async () => {
+      let entered = 0;
+      const gate = new Gate();
+      const guest = await core(
+        (x) => (x === 7 ? gate.wait(x) : later(x)),
+        {},
+        {
+          invoke_ii: (_fn: number, x: number) =>
+            (guest.exports.table.get(entered++ === 0 ? FN.once : FN.plusOne) as Unary)(x),
+        },
+      );
+      const other = guest.exports.deep(9, 7);
+      expect(await code(guest.exports.through_invoke(0, 1))).toBe('CORRUPT_FRAMES');
+      gate.take(7).resolve(1);
+      expect(await other).toBe(10);
+      expect(await guest.exports.deep(5, 1)).toBe(6);
+    });
+
+    test('that throws the second time ends the fiber with that error', async () => {
+      let entered = 0;
+      const thrown = new Error('second time');
+      const guest = await core(
+        later,
+        {},
+        {
+          invoke_ii: (fn: number, x: number) => {
+            if (entered++ === 1) throw thrown;
             return (guest.exports.table.get(fn) as Unary)(x);
-          } catch {
-            return -1;
-          }
+          },
         },
-      },
-    );
-    expect(await guest.exports.through_invoke(FN.loop, 5)).toBe(999);
-    expect(await guest.exports.through_invoke(FN.trapAfter, 1)).toBe(999);
-    expect(await guest.exports.through_invoke(FN.once, 1)).toBe(1001);
-  });
+      );
+      expect(await failure(guest.exports.through_invoke(FN.once, 1))).toBe(thrown);
+      expect(await guest.exports.through_invoke(FN.once, 1)).toBe(1001);
+    });
 
-  test('marked by reentrant it may have any name', async () => {
-    let entered = 0;
-    const guest = await calling((at) =>
-      reentrant((fn: number, x: number) => {
-        entered++;
-        return at(fn)(x);
-      }),
-    );
-    expect(await guest.exports.through_call(FN.deepBy5, 1)).toBe(1006);
-    expect(entered).toBe(2);
-  });
-
-  test('that calls another function the second time is found out, and harms nobody else', async () => {
-    let entered = 0;
-    const gate = new Gate();
-    const guest = await core(
-      (x) => (x === 7 ? gate.wait(x) : later(x)),
-      {},
-      {
-        invoke_ii: (_fn: number, x: number) =>
-          (guest.exports.table.get(entered++ === 0 ? FN.once : FN.plusOne) as Unary)(x),
-      },
-    );
-    const other = guest.exports.deep(9, 7);
-    expect(await code(guest.exports.through_invoke(0, 1))).toBe('CORRUPT_FRAMES');
-    gate.take(7).resolve(1);
-    expect(await other).toBe(10);
-    expect(await guest.exports.deep(5, 1)).toBe(6);
-  });
-
-  test('that throws the second time ends the fiber with that error', async () => {
-    let entered = 0;
-    const thrown = new Error('second time');
-    const guest = await core(
-      later,
-      {},
-      {
-        invoke_ii: (fn: number, x: number) => {
-          if (entered++ === 1) throw thrown;
-          return (guest.exports.table.get(fn) as Unary)(x);
+    test('that throws while the guest unwinds ends the fiber with that error, and nobody waits any more', async () => {
+      const thrown = new Error('while unwinding');
+      const gate = new Gate();
+      const guest = await core(
+        gate.wait,
+        {},
+        {
+          invoke_ii: (fn: number, x: number) => {
+            (guest.exports.table.get(fn) as Unary)(x);
+            throw thrown;
+          },
         },
-      },
-    );
-    expect(await failure(guest.exports.through_invoke(FN.once, 1))).toBe(thrown);
-    expect(await guest.exports.through_invoke(FN.once, 1)).toBe(1001);
-  });
+      );
+      expect(await failure(guest.exports.through_invoke(FN.deepBy5, 1))).toBe(thrown);
+      gate.take(1).resolve(1);
+      await turn();
+      const next = guest.exports.deep(5, 2);
+      gate.take(2).resolve(1);
+      expect(await next).toBe(6);
+    });
 
-  test('that throws while the guest unwinds ends the fiber with that error, and nobody waits any more', async () => {
-    const thrown = new Error('while unwinding');
-    const gate = new Gate();
-    const guest = await core(
-      gate.wait,
-      {},
-      {
-        invoke_ii: (fn: number, x: number) => {
-          (guest.exports.table.get(fn) as Unary)(x);
-          throw thrown;
+    test('sync calls made by it while the guest unwinds and rewinds leave the switching alone', async () => {
+      const guest = await core(
+        later,
+        { windowSize: 64 },
+        {
+          invoke_ii: (fn: number, x: number) => {
+            const before = guest.sync.plus_one(x);
+            const result = (guest.exports.table.get(fn) as Unary)(x);
+            return guest.sync.plus_one(before) - before - 1 + result;
+          },
         },
-      },
-    );
-    expect(await failure(guest.exports.through_invoke(FN.deepBy5, 1))).toBe(thrown);
-    gate.take(1).resolve(1);
-    await turn();
-    const next = guest.exports.deep(5, 2);
-    gate.take(2).resolve(1);
-    expect(await next).toBe(6);
+      );
+      const results = await Promise.all(
+        Array.from({ length: 20 }, (_, i) => guest.exports.through_invoke(FN.deepBy5, i)),
+      );
+      expect(results).toEqual(Array.from({ length: 20 }, (_, i) => 1005 + i));
+    });
   });
+});
 
-  test('sync calls made by it while the guest unwinds and rewinds leave the switching alone', async () => {
-    const guest = await core(
-      later,
-      { windowSize: 64 },
-      {
-        invoke_ii: (fn: number, x: number) => {
-          const before = guest.sync.plus_one(x);
-          const result = (guest.exports.table.get(fn) as Unary)(x);
-          return guest.sync.plus_one(before) - before - 1 + result;
+onlyOn('jspi', 'plain trampolines are refused', () => {
+  describe('a plain trampoline', () => {
+    const plain =
+      (at: (fn: number) => Unary) =>
+      (fn: number, x: number): number =>
+        at(fn)(x);
+
+    test('cannot be passed by a wait, which says so, and what to write instead', async () => {
+      const at = (fn: number): Unary => guest.exports.table.get(fn) as Unary;
+      const guest = await core(later, { backend: 'jspi' }, { invoke_ii: plain(at) });
+      const error = await failure(guest.exports.through_invoke(FN.deepBy5, 1));
+      expect(error).toMatchObject({ code: 'HOST_FRAME' });
+      for (const part of ['env.wait', 'env.invoke_ii', 'reentrant(function*', 'Asyncify']) {
+        expect(String(error)).toContain(part);
+      }
+      expect(await guest.exports.deep(5, 1)).toBe(6);
+    });
+
+    test('works as long as nothing below it waits', async () => {
+      const at = (fn: number): Unary => guest.exports.table.get(fn) as Unary;
+      const guest = await core((x) => x * 2, { backend: 'jspi' }, { invoke_ii: plain(at) });
+      expect(await guest.exports.through_invoke(FN.deepBy5, 1)).toBe(1007);
+      expect(await guest.exports.through_invoke(FN.throughCallOnce, 4)).toBe(1108);
+    });
+
+    test('may catch the refusal, and the guest goes on', async () => {
+      const guest = await core(
+        later,
+        { backend: 'jspi' },
+        {
+          invoke_ii: (fn: number, x: number): number => {
+            try {
+              return (guest.exports.table.get(fn) as Unary)(x);
+            } catch (error) {
+              expect(error).toMatchObject({ code: 'HOST_FRAME' });
+              return -1;
+            }
+          },
         },
-      },
-    );
-    const results = await Promise.all(
-      Array.from({ length: 20 }, (_, i) => guest.exports.through_invoke(FN.deepBy5, i)),
-    );
-    expect(results).toEqual(Array.from({ length: 20 }, (_, i) => 1005 + i));
+      );
+      expect(await guest.exports.through_invoke(FN.once, 1)).toBe(999);
+      expect(await guest.exports.once(3)).toBe(3);
+    });
   });
 });

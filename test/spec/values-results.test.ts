@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { instantiate as instantiateCore } from 'wasm-fibers';
 import { type Guest, instantiate } from 'wasm-fibers/assemblyscript';
 import { code, failure, turn, watch } from '../support/core.ts';
-import { loadGuest } from '../support/guest.ts';
+import { guestSource } from '../support/guest.ts';
 
 interface Outcomes {
   text(key: string): string;
@@ -28,7 +28,7 @@ async function open(variant: string, give: Give): Promise<Guest<Outcomes>> {
       return give(key, name);
     };
   }
-  const guest: Guest<Outcomes> = watch(await instantiate<Outcomes>(loadGuest(`typed/outcomes-${variant}`), { env }));
+  const guest: Guest<Outcomes> = watch(await instantiate<Outcomes>(guestSource(`typed/outcomes-${variant}`), { env }));
   return guest;
 }
 
@@ -103,7 +103,7 @@ describe.each(['O3', 'debug'])('Result<T> (%s)', (variant) => {
 });
 
 test('the core says which instantiate takes a module with tasks', async () => {
-  const error = (await failure(instantiateCore(loadGuest('typed/tasks-O3')))) as Error;
+  const error = (await failure(instantiateCore(guestSource('typed/tasks-O3')))) as Error;
   expect(error).toMatchObject({ code: 'MISSING_IMPORTS' });
   expect(error.message).toContain('instantiate of wasm-fibers/assemblyscript');
 });

@@ -4,6 +4,7 @@ import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { UntypedExports } from 'wasm-fibers';
 import { FiberError, type Guest, instantiate } from 'wasm-fibers/assemblyscript';
+import { iterations } from '../support/backend.ts';
 import { failure, watch } from '../support/core.ts';
 import { loadGuest } from '../support/guest.ts';
 import { withSections } from '../support/sections.ts';
@@ -177,6 +178,6 @@ test('changed anywhere, it is refused, or the guest fails alone', async () => {
       ];
       await Promise.allSettled(calls.map(([name, ...args]) => guest.exports[name]?.(...args)));
     }),
-    { numRuns: 300 },
+    { numRuns: iterations(300) },
   );
 });

@@ -2,6 +2,7 @@
 // the compiler made of the guest, and whenever its collector runs.
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { iterations } from '../support/backend.ts';
 import { turn } from '../support/core.ts';
 import { anyMixed, anyValue, capital, comparable, openValues, VALUES } from '../support/values.ts';
 
@@ -24,7 +25,7 @@ describe.each(VARIANTS)('every type (%s)', (variant) => {
           expect(comparable(await guest.exports[echo]?.(value)), name).toEqual(comparable(value));
           expect(comparable(guest.sync[echo]?.(value)), name).toEqual(comparable(value));
         }),
-        { numRuns: 20 },
+        { numRuns: iterations(20) },
       );
     }
   });
@@ -37,7 +38,7 @@ describe.each(VARIANTS)('every type (%s)', (variant) => {
         const results = values.map(([name, value]) => guest.exports[`through${capital(name)}`]?.(value));
         expect(comparable(await Promise.all(results))).toEqual(comparable(values.map(([, value]) => value)));
       }),
-      { numRuns: 30 },
+      { numRuns: iterations(30) },
     );
   });
 
@@ -57,7 +58,7 @@ describe.each(VARIANTS)('every type (%s)', (variant) => {
         const joined = await Promise.all(calls.map(([text], i) => guest.exports['joined']?.(text, `${i}`)));
         expect(joined).toEqual(calls.map(([text], i) => `${text}/${i}/${text}/${i}`));
       }),
-      { numRuns: 20 },
+      { numRuns: iterations(20) },
     );
   });
 });
@@ -103,7 +104,7 @@ describe.each(COLLECTING)('with a collection before every allocation of the host
           comparable(values.flatMap(([, value]) => [value, value])),
         );
       }),
-      { numRuns: 25 },
+      { numRuns: iterations(25) },
     );
     await fc.assert(
       fc.asyncProperty(anyMixed, async ([text, strings, tree, bytes, big]) => {
@@ -120,7 +121,7 @@ describe.each(COLLECTING)('with a collection before every allocation of the host
           big,
         });
       }),
-      { numRuns: 10 },
+      { numRuns: iterations(10) },
     );
   });
 });

@@ -1,8 +1,9 @@
 // What most of the specification needs: the text guests with host functions whose waits the test controls, and the
 // promise that every test keeps: at its end no fiber lives.
 import { afterEach, expect } from 'vitest';
-import { type FiberEvent, type Guest, type GuestOptions, instantiate, reentrant } from 'wasm-fibers';
-import { loadGuest } from './guest.ts';
+import { type BackendKind, type FiberEvent, type Guest, type GuestOptions, instantiate, reentrant } from 'wasm-fibers';
+import { backend, perBackend } from './backend.ts';
+import { guestSource } from './guest.ts';
 
 export interface CoreExports {
   once(x: number): number;
@@ -23,6 +24,7 @@ export interface CoreExports {
   through_invoke(fn: number, x: number): number;
   through_opaque(fn: number, x: number): number;
   note(x: number): number;
+  wait_then_note(x: number): number;
   grow_across(at: number, pages: number): number;
   count(): number;
   critical(x: number): number;
@@ -36,6 +38,7 @@ export interface CatchExports {
   swallow_then_wait(x: number, y: number): number;
   cleanup(x: number): number;
   cleanups(): number;
+  cleanup_waits(x: number, y: number): number;
   wait_in_catch(x: number): number;
   throw_own(x: number): void;
   tag: WebAssembly.Tag;
@@ -57,13 +60,17 @@ afterEach(async () => {
   expect(live, 'fibers alive at the end of the test').toEqual([]);
 });
 
-/** Has the guest checked at the end of the test. */
-export function watch<E>(guest: Guest<E>): Guest<E> {
+/** Has the guest checked at the end of the test, and its backend now: no test runs on another one by mistake. */
+export function watch<E>(guest: Guest<E>, kind: BackendKind = backend): Guest<E> {
   open.push(guest as unknown as Guest);
+  expect(guest.backend).toBe(kind);
   return guest;
 }
 
-/** Core.wat with `wait` in all its types; the other imports return their argument unless given. */
+/**
+ * Core.wat with `wait` in all its types; the other imports return their argument unless given. `invoke_ii` is the plain
+ * trampoline of unmodified glue, which JSPI cannot pass: there it is a generator.
+ */
 export async function core(
   wait: Wait,
   options: GuestOptions = {},
@@ -76,7 +83,7 @@ export async function core(
     return fn as (x: number) => number;
   };
   const guest: Guest<CoreExports> = await instantiate<CoreExports>(
-    loadGuest('core.fibers'),
+    guestSource('core'),
     {
       env: {
         wait,
@@ -87,7 +94,12 @@ export async function core(
         call: reentrant(function* (call, fn: number, x: number) {
           return yield call(functionAt(fn), x);
         }),
-        invoke_ii: (fn: number, x: number) => functionAt(fn)(x),
+        invoke_ii: perBackend({
+          asyncify: (fn: number, x: number) => functionAt(fn)(x),
+          jspi: reentrant(function* (call, fn: number, x: number) {
+            return yield call(functionAt(fn), x);
+          }),
+        }),
         opaque: (fn: number, x: number) => functionAt(fn)(x),
         note: (x: number) => x,
         ...more,
@@ -99,7 +111,7 @@ export async function core(
 }
 
 export async function catching(wait: Wait, options: GuestOptions = {}): Promise<Guest<CatchExports>> {
-  return watch(await instantiate<CatchExports>(loadGuest('catch.fibers'), { env: { wait } }, options));
+  return watch(await instantiate<CatchExports>(guestSource('catch'), { env: { wait } }, options));
 }
 
 /** Waits that the test ends by hand, in any order: `gate.wait` is the host function. */

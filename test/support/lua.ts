@@ -2,7 +2,7 @@
 // answered by the test.
 import { type Guest, type Imports, instantiate, reentrant } from 'wasm-fibers';
 import { watch } from './core.ts';
-import { loadGuest } from './guest.ts';
+import { guestSource } from './guest.ts';
 import { wasiStubs } from './wasi-stubs.ts';
 
 export interface LuaExports {
@@ -80,7 +80,7 @@ export async function lua(
     },
     wasi_snapshot_preview1: wasi.imports,
   };
-  const guest: Guest<LuaExports> = watch(await instantiate<LuaExports>(loadGuest('lua.fibers'), imports));
+  const guest: Guest<LuaExports> = watch(await instantiate<LuaExports>(guestSource('lua'), imports));
   await guest.exports._initialize();
   return {
     guest,

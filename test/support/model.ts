@@ -1,5 +1,6 @@
 // The model of guests and their fibers: what SEMANTICS promises, without any stack switching. A fiber is a JavaScript
 // generator, a microtask is an entry of a queue, an error is the string that describes it.
+import { perBackend } from './backend.ts';
 import { CAUGHT, type Environment, execute, HOST_VALUE, type Block, type PlacedPlan, type Space } from './programs.ts';
 
 /** An error in the model; its message is what `describe` says of the real one. */
@@ -333,10 +334,13 @@ class Context implements Environment {
     address: number,
     body: (inner: Environment) => Generator<void, number, number>,
   ): Generator<void, number, number> {
-    const opaque = name === 'opaque';
-    this.#world.trace(this.#fiber, this.#guest, `${name} ${address} ${this.#canWait && !opaque}`);
-    const inner = opaque ? new Context(this.#world, this.#guest, this.#fiber, 'host') : this;
-    const repeated = name === 'invoke_ii' && this.#canWait ? this.#fiber?.repeated : undefined;
+    this.#world.trace(this.#fiber, this.#guest, `${name} ${address} ${this.#canWait && name !== 'opaque'}`);
+    // What Asyncify executes again JSPI cannot pass.
+    const repeats = perBackend({ asyncify: name === 'invoke_ii', jspi: false });
+    const passable = repeats || name === 'call' || name === 'protect';
+    const between = name === 'opaque' ? 'host' : (this.#between ?? 'host');
+    const inner = passable ? this : new Context(this.#world, this.#guest, this.#fiber, between);
+    const repeated = repeats && this.#canWait ? this.#fiber?.repeated : undefined;
     repeated?.push(address);
     try {
       return yield* body(inner);

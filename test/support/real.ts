@@ -58,7 +58,8 @@ export class Reality {
     { exclusive, poison, maxFibers, windowSize, stackSize }: RealSetup,
   ): Promise<void> {
     const index = this.guests.length;
-    const at = (address: number): number => (guest.exports.table.get(0) as (address: number) => number)(address);
+    // The function itself: JSPI enters no other than the guest's own.
+    const at = (): ((address: number) => number) => guest.exports.table.get(0) as (address: number) => number;
     const trace = (what: string): void => {
       const name = this.nameOf(currentFiber()) ?? 'nobody';
       const trace = this.traces.get(name);
@@ -89,23 +90,23 @@ export class Reality {
           },
           call: reentrant(function* (call, _fn: number, address: number) {
             trace(`call ${address}`);
-            return yield call(at, address);
+            return yield call(at(), address);
           }),
           protect: reentrant(function* (call, _fn: number, address: number) {
             trace(`protect ${address}`);
             try {
-              return yield call(at, address);
+              return yield call(at(), address);
             } catch {
               return CAUGHT;
             }
           }),
           invoke_ii: (_fn: number, address: number) => {
             trace(`invoke_ii ${address}`);
-            return at(address);
+            return at()(address);
           },
           opaque: (_fn: number, address: number) => {
             trace(`opaque ${address}`);
-            return at(address);
+            return at()(address);
           },
           host: (id: number) => {
             trace(`host ${id}`);

@@ -90,7 +90,7 @@ const CANARY = 0x5ca1ab1e;
 let compiled: Promise<WebAssembly.Module> | undefined;
 
 async function compileMixed(): Promise<WebAssembly.Module> {
-  return WebAssembly.compile(await loadGuest('mixed.fibers'));
+  return WebAssembly.compile(await loadGuest('mixed'));
 }
 
 /** Runs a scenario on both and throws where they differ. */

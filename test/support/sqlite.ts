@@ -1,7 +1,7 @@
 // Host of the SQLite guest: connections as a program would have them, over files whose every access waits.
 import { type Guest, instantiate } from 'wasm-fibers';
 import { watch } from './core.ts';
-import { loadGuest } from './guest.ts';
+import { guestSource } from './guest.ts';
 import { type Later, type SqliteFiles, sqliteFiles } from './sqlite-files.ts';
 
 export interface SqliteExports {
@@ -34,9 +34,7 @@ export interface Sqlite {
 /** @param later ends each access some time later with what the callback then gives */
 export async function sqlite(later: Later): Promise<Sqlite> {
   const files = sqliteFiles(() => guest.memory, later);
-  const guest: Guest<SqliteExports> = watch(
-    await instantiate<SqliteExports>(loadGuest('sqlite.fibers'), files.imports),
-  );
+  const guest: Guest<SqliteExports> = watch(await instantiate<SqliteExports>(guestSource('sqlite'), files.imports));
   await guest.exports._initialize();
 
   const read = (at: number): string => {

@@ -2,7 +2,7 @@
 import { expect } from 'vitest';
 import { type Guest, type InstantiateOptions, instantiate } from 'wasm-fibers/assemblyscript';
 import { turn, watch } from './core.ts';
-import { loadGuest } from './guest.ts';
+import { guestSource } from './guest.ts';
 
 type Strings = Record<
   | 'everyType'
@@ -130,7 +130,7 @@ export async function openTasks(
       return wait(x);
     },
   };
-  const guest: Guest<Tasks> = await instantiate<Tasks>(loadGuest(`typed/tasks-${variant}`), { env }, options);
+  const guest: Guest<Tasks> = await instantiate<Tasks>(guestSource(`typed/tasks-${variant}`), { env }, options);
   watch(guest);
   return {
     guest,

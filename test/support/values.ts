@@ -5,7 +5,7 @@
 import * as fc from 'fast-check';
 import { instantiate, type Guest, type GuestOptions } from 'wasm-fibers/assemblyscript';
 import { watch } from './core.ts';
-import { loadGuest } from './guest.ts';
+import { guestSource } from './guest.ts';
 
 const string = fc.oneof(
   fc.string({ unit: 'binary', maxLength: 12 }),
@@ -153,7 +153,7 @@ export async function openValues(
   before: ((exports: Record<string, (n: number) => void>) => void) | null = null,
   options: GuestOptions = {},
 ): Promise<Opened['guest']> {
-  const bytes = await loadGuest(`typed/values-${variant}`);
+  const source = guestSource(`typed/values-${variant}`);
   const original = WebAssembly.instantiate;
   if (before !== null) {
     const patched = async (module: WebAssembly.Module, given: WebAssembly.Imports): Promise<unknown> => {
@@ -171,7 +171,7 @@ export async function openValues(
     WebAssembly.instantiate = patched as typeof original;
   }
   try {
-    return watch(await instantiate(bytes, imports(wait), options)) as Opened['guest'];
+    return watch(await instantiate(source, imports(wait), options)) as Opened['guest'];
   } finally {
     WebAssembly.instantiate = original;
   }

@@ -1,13 +1,15 @@
 // Runs in a process or thread of its own, with as much stack as it was given: looks for the depth at which waiting fails
-// for lack of engine stack, and reports what happened on both sides of it. Prints one line of JSON.
+// for lack of engine stack, and reports what happened on both sides of it. Prints one line of JSON. Takes the backend.
 import { readFileSync } from 'node:fs';
 import { parentPort } from 'node:worker_threads';
 import { instantiate } from 'wasm-fibers';
 
+const backend = process.argv[2];
+const file = { asyncify: 'core.fibers.wasm', jspi: 'core.jspi.wasm' }[backend];
 const unused = () => 0;
 let suspended = false;
 const guest = await instantiate(
-  readFileSync(new URL('../../../build/guests/core.fibers.wasm', import.meta.url)),
+  readFileSync(new URL(`../../../build/guests/${file}`, import.meta.url)),
   {
     env: {
       wait: (x) => Promise.resolve(x),
@@ -21,7 +23,7 @@ const guest = await instantiate(
       note: unused,
     },
   },
-  { windowSize: 256, onEvent: ({ type }) => (suspended ||= type === 'suspend') },
+  { backend, windowSize: 256, onEvent: ({ type }) => (suspended ||= type === 'suspend') },
 );
 
 /** 'ok', the code of the error, or what must never happen: a fiber that had suspended and could not resume. */

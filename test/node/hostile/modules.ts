@@ -21,6 +21,18 @@ export interface Parts {
   readonly endless?: boolean;
 }
 
+export interface JspiParts extends Pick<
+  Parts,
+  'attack' | 'malloc' | 'more' | 'without' | 'memory' | 'metadata' | 'endless'
+> {
+  /** What `set_pending` does besides. */
+  readonly setPending?: string;
+  /** What the shims do besides. */
+  readonly beforeSuspend?: string;
+  readonly afterSuspend?: string;
+  readonly afterArrive?: string;
+}
+
 /** With an empty frame this is what an instrumented function does: it asks again when it is called to rewind. */
 const HONEST_ATTACK = '(call $wait (local.get 0))';
 
@@ -45,6 +57,8 @@ export const METADATA: Readonly<Record<string, unknown>> = {
   globals: [],
   options: {},
 };
+
+export const METADATA_JSPI: typeof METADATA = { ...METADATA, target: 'jspi', largestFrame: 0 };
 
 const FEATURES =
   binaryen.Features.MutableGlobals |
@@ -82,6 +96,46 @@ export function hostile(parts: Parts): Uint8Array<ArrayBuffer> {
     (func ${exported('free')} (param i32))
     ${parts.more ?? ''})`;
   return withSection(assemble(text), JSON.stringify({ ...METADATA, ...parts.metadata }));
+}
+
+/** The same for JSPI, whose modules have other controls; `attack` may use them all. */
+export function hostileJspi(parts: JspiParts): Uint8Array<ArrayBuffer> {
+  const { without } = parts;
+  const exported = (name: string): string => (name === without ? '' : `(export "${name}")`);
+  const shim = (name: string): string =>
+    `(func $${name} (param i32) (result i32) (local $token i32) (local $value i32)
+       (local.set $value (call $import_${name} (local.get 0)))
+       (if (i32.eqz (global.get $pending)) (then (return (local.get $value))))
+       (loop $again
+         (local.set $token (global.get $pending))
+         (global.set $pending (i32.const 0))
+         ${parts.beforeSuspend ?? ''}
+         (call $suspend)
+         ${parts.afterSuspend ?? ''}
+         (local.set $value (call $arrive (local.get $token)))
+         (br_if $again (global.get $pending)))
+       ${parts.afterArrive ?? ''}
+       (local.get $value))`;
+  const text = `(module
+    (import "env" "wait" (func $import_wait (param i32) (result i32)))
+    (import "env" "wait2" (func $import_wait2 (param i32) (result i32)))
+    (import "env" "note" (func $note (param i32) (result i32)))
+    (import "env" "invoke_i" (func $invoke (param i32) (result i32)))
+    (import "wasm-fibers" "suspend" (func $suspend))
+    (import "wasm-fibers" "arrive.0" (func $arrive (param i32) (result i32)))
+    (import "wasm-fibers" "returned.0" (func $returned (param i32)))
+    (import "wasm-fibers" "stack_overflow" (func $overflow (param i32)))
+    (memory ${exported('memory')} ${parts.memory ?? '2'})
+    (global $pending (mut i32) (i32.const 0))
+    (global $turns (mut i32) (i32.const 0))
+    (func ${exported('wasm-fibers.set_pending')} (param i32)
+      (global.set $pending (local.get 0)) ${parts.setPending ?? ''})
+    ${shim('wait')} ${shim('wait2')}
+    (func $attack (export "attack") (param i32) (result i32) ${parts.attack ?? HONEST_ATTACK})
+    (func ${exported('malloc')} (param i32) (result i32) ${parts.malloc ?? '(i32.const 65536)'})
+    (func ${exported('free')} (param i32))
+    ${parts.more ?? ''})`;
+  return withSection(assemble(text), JSON.stringify({ ...METADATA_JSPI, ...parts.metadata }));
 }
 
 export function assemble(text: string): Uint8Array {

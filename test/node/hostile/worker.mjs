@@ -1,12 +1,12 @@
 // Runs hostile guests in a process that can be killed: a host that hangs in microtasks could not report anything. Beside
 // each lives an honest guest with fibers in flight; whatever the hostile one does, those must end as if it were not there.
 import { readFile } from 'node:fs/promises';
-import { canSuspend, currentFiber, FiberError, instantiate } from 'wasm-fibers';
+import { canSuspend, currentFiber, FiberError, instantiate, reentrant } from 'wasm-fibers';
 
 const turn = () => new Promise((resolve) => setTimeout(resolve, 0));
-const honest = await WebAssembly.compile(
-  await readFile(new URL('../../../build/guests/core.fibers.wasm', import.meta.url)),
-);
+const backend = process.argv[2];
+const file = { asyncify: 'core.fibers.wasm', jspi: 'core.jspi.wasm' }[backend];
+const honest = await WebAssembly.compile(await readFile(new URL(`../../../build/guests/${file}`, import.meta.url)));
 const unhandled = [];
 process.on('unhandledRejection', (reason) => unhandled.push(describe(reason)));
 
@@ -48,6 +48,9 @@ class Victim {
     const victim = new Victim();
     const wait = (x) => new Promise((resolve) => victim.gates.push(() => resolve(x)));
     const table = () => victim.guest.exports.table;
+    const through = reentrant(function* (call, fn, x) {
+      return yield call(table().get(fn), x);
+    });
     victim.guest = await instantiate(
       honest,
       {
@@ -58,7 +61,8 @@ class Victim {
           wait_void: wait,
           wait_pair: wait,
           call: (fn, x) => table().get(fn)(x),
-          invoke_ii: (fn, x) => table().get(fn)(x),
+          // JSPI passes generators alone.
+          invoke_ii: backend === 'jspi' ? through : (fn, x) => table().get(fn)(x),
           opaque: (fn, x) => table().get(fn)(x),
           note: (x) => x,
         },

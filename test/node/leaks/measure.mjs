@@ -1,11 +1,12 @@
-// One measurement for test/node/leaks.test.ts: `node --expose-gc measure.mjs <what>` prints what a cycle leaves on the heap.
+// One measurement for test/node/leaks.test.ts: `node --expose-gc measure.mjs <backend> <what>` prints what a cycle leaves on
+// the heap.
 import { getEventListeners } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { instantiate, reentrant } from 'wasm-fibers';
 
-const module = await WebAssembly.compile(
-  await readFile(new URL('../../../build/guests/core.fibers.wasm', import.meta.url)),
-);
+const [backend, what] = process.argv.slice(2);
+const file = { asyncify: 'core.fibers.wasm', jspi: 'core.jspi.wasm' }[backend];
+const module = await WebAssembly.compile(await readFile(new URL(`../../../build/guests/${file}`, import.meta.url)));
 const warnings = [];
 process.on('warning', (warning) => warnings.push(String(warning)));
 const controller = new AbortController();
@@ -25,7 +26,7 @@ async function make(wait, options = {}) {
     opaque: (fn, x) => at(fn)(x),
     note: (x) => x,
   };
-  const guest = await instantiate(module, { env }, options);
+  const guest = await instantiate(module, { env }, { ...options, backend });
   return guest;
 }
 
@@ -160,7 +161,6 @@ const endings = {
   },
 };
 
-const what = process.argv[2];
 if (endings[what] !== undefined) await endings[what]();
 else {
   const round = await rounds[what]();

@@ -1,9 +1,11 @@
-// For test/node/tasks-leaks.test.ts: `node --expose-gc tasks.mjs` prints what a task of the guest library leaves behind.
+// For test/node/tasks-leaks.test.ts: `node --expose-gc tasks.mjs <backend>` prints what a task of the guest library leaves behind.
 import { readFile } from 'node:fs/promises';
 import { instantiate } from 'wasm-fibers/assemblyscript';
 
-const source = readFile(new URL('../../../build/guests/typed/tasks-O3.wasm', import.meta.url));
-const guest = await instantiate(source, { env: { say: () => undefined, wait: (x) => x } });
+const backend = process.argv[2];
+const file = { asyncify: 'tasks-O3.wasm', jspi: 'tasks-O3.jspi.wasm' }[backend];
+const source = readFile(new URL(`../../../build/guests/typed/${file}`, import.meta.url));
+const guest = await instantiate(source, { env: { say: () => undefined, wait: (x) => x } }, { backend });
 const TASKS = 40_000;
 
 const settle = async () => {

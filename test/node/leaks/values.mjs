@@ -1,10 +1,12 @@
-// One measurement for test/node/values-leaks.test.ts: `node --expose-gc values.mjs <variant> <what>` prints what a round trip
+// One measurement for test/node/values-leaks.test.ts: `node --expose-gc values.mjs <backend> <variant> <what>` prints what a round trip
 // leaves on the host's heap and how far the guest's memory grew, after both have had what they need.
 import { readFile } from 'node:fs/promises';
 import { instantiate } from 'wasm-fibers/assemblyscript';
 
-const [variant, what] = process.argv.slice(2);
-const wasm = await readFile(new URL(`../../../build/guests/typed/values-${variant}.wasm`, import.meta.url));
+const [backend, variant, what] = process.argv.slice(2);
+const extension = { asyncify: 'wasm', jspi: 'jspi.wasm' }[backend];
+const file = new URL(`../../../build/guests/typed/values-${variant}.${extension}`, import.meta.url);
+const wasm = await readFile(file);
 const names = WebAssembly.Module.imports(new WebAssembly.Module(wasm))
   .filter(({ module, name }) => module === 'env' && /^(wait|plain)/.test(name))
   .map(({ name }) => name);
@@ -13,7 +15,7 @@ const env = Object.fromEntries(names.map((name) => [name, name === 'waitMixed' ?
 async function mixed(text, strings, tree, bytes, big) {
   return { text, strings, tree, bytes, big };
 }
-const guest = await instantiate(wasm, { env });
+const guest = await instantiate(wasm, { env }, { backend });
 
 const tree = { value: 'top', children: [{ value: 'left', children: [] }] };
 const points = [

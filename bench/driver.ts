@@ -14,6 +14,7 @@ export const OPERATIONS = [
   'deep',
   'many',
   'enter',
+  'call',
   'value',
   'note',
   'joins',
@@ -24,14 +25,16 @@ export const OPERATIONS = [
   'lift',
   'lowerFiber',
   'liftFiber',
+  'compute',
 ] as const;
 
 /**
- * - `loop`   suspends and resumes in one call, again and again
+ * - `loop`   suspends and resumes in one call, again and again, in host function number `size` of WAITS
  * - `c`, `assemblyscript`   the same in a guest of that language, with something on its shadow stack
  * - `deep`   the same, `size` calls deep
  * - `many`   the same in `size` guests at once
- * - `enter`  enters, suspends once and leaves
+ * - `enter`  enters, suspends once and leaves; `size` as for `loop`
+ * - `call`   enters and leaves, without a suspension
  * - `value`  calls an import that may return a promise and returns a plain value
  * - `note`   calls an import that may not return a promise
  * - `joins`  starts a task that returns at once, and waits for its result
@@ -40,6 +43,7 @@ export const OPERATIONS = [
  * - `handovers`  takes a lock for which another task waits, and gives it back
  * - `lower`, `lift`   passes a value of VALUE_CASES (values-guest.ts), number `size`, to the guest or back, in a `sync` call
  * - `lowerFiber`, `liftFiber`   the same in a call that is a fiber
+ * - `compute`  does WORKLOADS number `size` (lua.ts), which never waits
  */
 export type Operation = (typeof OPERATIONS)[number];
 
@@ -50,12 +54,39 @@ export type Driver = Partial<Record<Operation, (size: number) => Promise<Run>>>;
 export const wait = (x: number): Promise<number> => Promise.resolve(x);
 export const value = (x: number): number => x;
 
-/** A build of the guest (guests.ts), compiled. */
-export function load(name: 'plain' | 'asyncify' | 'fibers' | 'c' | 'assemblyscript'): WebAssembly.Module {
+/**
+ * Host functions that wait for longer and longer, so that what a layer adds weighs less and less: the promise is settled
+ * already; an asynchronous function awaits once; a turn of the event loop passes.
+ */
+export const WAITS: readonly ((x: number) => Promise<number>)[] = [
+  wait,
+  async (x) => await wait(x),
+  (x) => new Promise((resolve) => setImmediate(resolve, x)),
+];
+
+function waitOf(size: number): (x: number) => Promise<number> {
+  const found = WAITS[size];
+  if (found === undefined) throw new Error(`there is no host function ${size}`);
+  return found;
+}
+
+/** The builds of the guests: guests.ts says what each is. */
+export type Build =
+  | 'plain'
+  | 'asyncify'
+  | 'fibers'
+  | 'jspi'
+  | 'floor-shared'
+  | 'floor-own'
+  | 'floor-guess'
+  | `${'c' | 'assemblyscript'}${'' | '-plain' | '-jspi'}`;
+
+/** Compiled. */
+export function load(name: Build): WebAssembly.Module {
   return new WebAssembly.Module(readFileSync(fileOf(name)));
 }
 
-export function isBuilt(name: 'c' | 'assemblyscript'): boolean {
+export function isBuilt(name: Build): boolean {
   return existsSync(fileOf(name));
 }
 
@@ -69,13 +100,14 @@ export interface Exports<P> {
   loop(n: number): P;
   loop_deep(n: number, depth: number): P;
   notes(n: number): P;
+  same(x: number): P;
 }
 
 /** The operations of whoever calls the guest's exports and gets promises. `open` makes one more guest. */
 export function driverOf(open: (wait: (x: number) => unknown) => Promise<Exports<Promise<unknown>>>): Driver {
   return {
-    async loop() {
-      const { loop } = await open(wait);
+    async loop(size) {
+      const { loop } = await open(waitOf(size));
       return (times) => loop(times);
     },
     async deep(depth) {
@@ -87,10 +119,16 @@ export function driverOf(open: (wait: (x: number) => unknown) => Promise<Exports
       for (let i = 0; i < guests; i++) loops.push((await open(wait)).loop);
       return (times) => Promise.all(loops.map((loop) => loop(Math.ceil(times / guests))));
     },
-    async enter() {
-      const { once } = await open(wait);
+    async enter(size) {
+      const { once } = await open(waitOf(size));
       return async (times) => {
         for (let i = 0; i < times; i++) await once(i);
+      };
+    },
+    async call() {
+      const { same } = await open(wait);
+      return async (times) => {
+        for (let i = 0; i < times; i++) await same(i);
       };
     },
     async value() {

@@ -1,24 +1,31 @@
 /**
- * The guest of the benchmarks, in three builds of the same text: as it is (for raw JSPI and for calls without wrapping),
- * with Binaryen's Asyncify alone (for asyncify-wasm), and instrumented by this package. All are optimised at -O3, and
- * nothing lies below address 1024, where asyncify-wasm unwinds to. Besides, the same loop in C and in AssemblyScript, with
- * something on the shadow stack: a buffer, a string.
+ * The guest of the benchmarks, in several builds of the same text: as it is (for raw JSPI and for calls without wrapping),
+ * with Binaryen's Asyncify alone (for asyncify-wasm), instrumented by this package for each backend, and with the smallest
+ * shims for JSPI that do anything (floors.ts). All are optimised at -O3, and nothing lies below address 1024, where
+ * asyncify-wasm unwinds to. Besides, the same loop in C and in AssemblyScript, with something on the shadow stack: a
+ * buffer, a string.
  */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import binaryen from 'binaryen';
 import { instrument } from '../host/instrument/index.ts';
+import type { Build } from './driver.ts';
+import { SHIMS } from './floors.ts';
 import { buildTasksGuest } from './tasks-guest.ts';
 import { buildValuesGuests } from './values-guest.ts';
 
 /** Where the builds lie; drivers read them from there. */
 export const GUESTS: URL = new URL('../guests/bench/', import.meta.url);
 
-const TEXT = `(module
-  (import "env" "wait" (func $wait (param i32) (result i32)))
+const WAIT = '(import "env" "wait" (func $wait (param i32) (result i32)))';
+
+const textWith = (wait: string): string => `(module
   (import "env" "note" (func $note (param i32) (result i32)))
+  ${wait}
   (memory (export "memory") 1)
+  (func (export "same") (param i32) (result i32)
+    (local.get 0))
   (func (export "once") (param i32) (result i32)
     (call $wait (local.get 0)))
   (func (export "loop") (param $n i32) (result i32) (local $sum i32)
@@ -72,17 +79,19 @@ export function loop(n: i32): i32 {
 }`;
 
 /**
- * Writes plain.wasm, asyncify.wasm and fibers.wasm; and c.wasm, assemblyscript.wasm and tasks.wasm, instrumented.
+ * Writes every `Build`, and tasks.wasm and values.wasm.
  *
  * @returns what could not be built, and what to do about it
  */
 export async function buildGuests(): Promise<string[]> {
   mkdirSync(GUESTS, { recursive: true });
-  const plain = optimised([]);
+  const plain = optimised(WAIT, []);
   write('plain', plain);
-  write('asyncify', optimised(['asyncify']));
-  const { wasm } = await instrument(plain, { suspending: ['env.wait'], optimizeLevel: 3, allocator: 'memory.grow' });
-  write('fibers', wasm);
+  write('asyncify', optimised(WAIT, ['asyncify']));
+  for (const floor of ['floor-shared', 'floor-own', 'floor-guess'] as const) write(floor, optimised(SHIMS[floor], []));
+  const options = { suspending: ['env.wait'], allocator: 'memory.grow' } as const;
+  write('fibers', (await instrument(plain, { ...options, optimizeLevel: 3 })).wasm);
+  write('jspi', (await instrument(plain, { ...options, target: 'jspi' })).wasm);
   const assembly = fileURLToPath(new URL('../../assembly/fibers.ts', import.meta.url));
   const asc = fileURLToPath(new URL('../../node_modules/assemblyscript/bin/asc.js', import.meta.url));
   await compile('assemblyscript', 'ts', ASSEMBLYSCRIPT, process.execPath, [asc, assembly, '-O3', '--outFile']);
@@ -95,15 +104,17 @@ export async function buildGuests(): Promise<string[]> {
 
 /** False if there is no such compiler. */
 async function compile(
-  name: string,
+  name: 'c' | 'assemblyscript',
   extension: string,
   text: string,
   compiler: string,
   flags: string[],
 ): Promise<boolean> {
   const source = fileURLToPath(new URL(`${name}.${extension}`, GUESTS));
-  const target = fileURLToPath(new URL(`${name}.wasm`, GUESTS));
-  rmSync(target, { force: true });
+  const target = fileURLToPath(new URL(`${name}-plain.wasm`, GUESTS));
+  for (const build of [`${name}-plain`, name, `${name}-jspi`]) {
+    rmSync(fileURLToPath(new URL(`${build}.wasm`, GUESTS)), { force: true });
+  }
   writeFileSync(source, text);
   try {
     // There asc finds no asconfig.json of ours.
@@ -112,17 +123,14 @@ async function compile(
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return false;
     throw error;
   }
-  const { wasm } = await instrument(readFileSync(target), {
-    suspending: ['env.wait'],
-    optimizeLevel: 3,
-    allocator: name === 'c' ? 'memory.grow' : 'auto',
-  });
-  write(name, wasm);
+  const options = { suspending: ['env.wait'], allocator: name === 'c' ? 'memory.grow' : 'auto' } as const;
+  write(name, (await instrument(readFileSync(target), { ...options, optimizeLevel: 3 })).wasm);
+  write(`${name}-jspi`, (await instrument(readFileSync(target), { ...options, target: 'jspi' })).wasm);
   return true;
 }
 
-function optimised(passes: string[]): Uint8Array {
-  const module = binaryen.parseText(TEXT);
+function optimised(wait: string, passes: string[]): Uint8Array {
+  const module = binaryen.parseText(textWith(wait));
   binaryen.setOptimizeLevel(1);
   if (passes.length > 0) {
     binaryen.setPassArgument('asyncify-imports', 'env.wait');
@@ -136,6 +144,6 @@ function optimised(passes: string[]): Uint8Array {
   return bytes;
 }
 
-function write(name: string, bytes: Uint8Array): void {
+function write(name: Build, bytes: Uint8Array): void {
   writeFileSync(fileURLToPath(new URL(`${name}.wasm`, GUESTS)), bytes);
 }

@@ -1,38 +1,53 @@
 /**
- * `npm run bench`: every figure of docs/costs.md, as ratios against named peers that were measured in the same run.
+ * `npm run bench`: every figure of docs/costs.md and docs/backends.md, as ratios against named peers that were measured in
+ * the same run.
  *
- *   npm run bench -- --quick              a first impression, in a minute
- *   npm run bench -- --row switch,size    some rows: switch, enter, value, tasks, values, memory, size
- *   npm run bench -- --write              and rewrite the tables of docs/costs.md
+ *   npm run bench -- --quick              a first impression, in some minutes
+ *   npm run bench -- --row switch,size    some rows
+ *   npm run bench -- --write              and rewrite the tables of the documents
+ *
+ * Rows of docs/costs.md: switch, enter, value, tasks, values, values-fiber, memory, size. Rows of docs/backends.md:
+ * backends-switch, backends-enter, backends-value, backends-compute, backends-memory, module-size; `backends` is all of them.
  */
 import { parseArgs } from 'node:util';
+import { type Comparison, COMPARISONS } from './comparisons.ts';
 import { compete } from './contest.ts';
 import { buildGuests } from './guests.ts';
-import { measureMemory } from './memory.ts';
-import { findNodes, type NodeVersion } from './nodes.ts';
-import { machineSection, memorySection, rowSection, type Section, sizeSection, writeSections } from './report.ts';
+import { hasLua } from './lua.ts';
+import { measureMemory, type MemoryDriver, type MemoryUse } from './memory.ts';
+import { measureModules } from './module-size.ts';
+import { findNodes } from './nodes.ts';
+import { comparisonSection, moduleSizeSection, stackMemorySection } from './report-backends.ts';
+import { machineSection, memorySection, rowSection, sizeSection } from './report.ts';
 import { type Row, ROWS } from './rows.ts';
 import { measureSize } from './size.ts';
+import { type Section, writeSections } from './tables.ts';
 
 const { values: options } = parseArgs({
   options: { quick: { type: 'boolean' }, row: { type: 'string' }, write: { type: 'boolean' } },
 });
 const quick = options.quick === true;
+const effort = quick ? { heats: 1, rounds: 5, budget: 20 } : { heats: 4, rounds: 7, budget: 40 };
 
-const names = [...ROWS.map((row) => row.name), 'memory', 'size'];
-const chosen = options.row?.split(',') ?? names;
+const OF_BACKENDS = [...COMPARISONS.map((each) => each.name), 'backends-memory', 'module-size'];
+const names = [...ROWS.map((row) => row.name), 'memory', 'size', ...OF_BACKENDS];
+const wanted = options.row?.split(',') ?? names;
+const chosen = wanted.flatMap((name) => (name === 'backends' ? OF_BACKENDS : [name]));
 for (const name of chosen.filter((each) => !names.includes(each))) {
-  console.error(`--row: there is no row ${name}; there are ${names.join(', ')}`);
+  console.error(`--row: there is no row ${name}; there are ${names.join(', ')}, and backends`);
   process.exit(2);
 }
 
-async function measureRow(row: Row, nodes: readonly NodeVersion[]): Promise<Section> {
+const { nodes, missing } = findNodes();
+/** This one and the newest. */
+const outermost = [...new Set([nodes[0], nodes.at(-1)])].filter((node) => node !== undefined);
+
+async function measureRow(row: Row): Promise<Section> {
   const measured = [];
   for (const test of row.cases) {
-    for (const node of nodes) {
+    for (const node of outermost) {
       const drivers = ['wasm-fibers', ...row.peers];
       const { operation, size } = test;
-      const effort = quick ? { heats: 1, rounds: 5, budget: 20 } : { heats: 5, rounds: 7, budget: 40 };
       const outcome = await compete({ node: node.executable, operation, size, drivers, ...effort });
       measured.push({ node, test, outcome });
     }
@@ -40,23 +55,82 @@ async function measureRow(row: Row, nodes: readonly NodeVersion[]): Promise<Sect
   return rowSection(row, measured);
 }
 
-async function measureMemoryRow(nodes: readonly NodeVersion[]): Promise<Section> {
+async function measureComparison(comparison: Comparison): Promise<Section> {
+  const drivers = [...comparison.drivers.keys()];
+  const compared = [];
+  for (const test of comparison.cases) {
+    for (const node of nodes.filter(({ major }) => major >= comparison.since)) {
+      const { operation, size } = test;
+      const outcome = await compete({ node: node.executable, operation, size, drivers, ...effort });
+      compared.push({ node, test, outcome });
+    }
+  }
+  return comparisonSection(comparison, compared);
+}
+
+async function measureMemoryRow(): Promise<Section> {
   const count = quick ? 50_000 : 1_000_000;
   const measured = [];
-  for (const node of nodes) {
-    const ours = await measureMemory(node.executable, 'wasm-fibers', count);
-    measured.push({ node, ours, bare: await measureMemory(node.executable, 'await', count) });
+  for (const node of outermost) {
+    const use = async (driver: MemoryDriver): Promise<MemoryUse> => {
+      const measured = await measureMemory(node.executable, driver, count, 0);
+      if (typeof measured !== 'string') return measured;
+      throw new Error(`${driver} refused ${count} calls at once: ${measured}`);
+    };
+    measured.push({ node, ours: await use('wasm-fibers'), bare: await use('await') });
   }
   return memorySection(count, measured);
 }
 
-const { nodes, missing } = findNodes();
+/** How many calls at once, and how deep. */
+const STACKS = [
+  [1000, 0],
+  [5000, 0],
+  [10_000, 0],
+  [5000, 100],
+] as const;
+
+async function measureStackMemory(): Promise<Section> {
+  const drivers = new Map<MemoryDriver, string>([
+    ['jspi', 'raw JSPI'],
+    ['wasm-fibers-jspi', 'wasm-fibers on JSPI'],
+    ['wasm-fibers', 'wasm-fibers on Asyncify'],
+    ['await', 'bare `await`'],
+  ]);
+  const measured = [];
+  for (const [count, depth] of STACKS) {
+    for (const node of nodes.filter(({ major }) => major >= 24)) {
+      const use = new Map<string, MemoryUse | string>();
+      for (const driver of drivers.keys()) use.set(driver, await measureMemory(node.executable, driver, count, depth));
+      measured.push({ node, count, depth, use });
+    }
+  }
+  return stackMemorySection(drivers, measured);
+}
+
+const sections: Section[] = [];
+/** Shown as soon as it is there: all of them take their time. */
+function report(section: Section): void {
+  sections.push(section);
+  console.log(`\n${section.text}`);
+}
+
 missing.push(...(await buildGuests()));
-const sections = [machineSection(nodes)];
-for (const row of ROWS) if (chosen.includes(row.name)) sections.push(await measureRow(row, nodes));
-if (chosen.includes('memory')) sections.push(await measureMemoryRow(nodes));
-if (chosen.includes('size')) sections.push(sizeSection(await measureSize()));
-for (const section of sections) console.log(`\n${section.text}`);
+report(machineSection(nodes));
+for (const row of ROWS) if (chosen.includes(row.name)) report(await measureRow(row));
+if (chosen.includes('memory')) report(await measureMemoryRow());
+if (chosen.includes('size')) report(sizeSection(await measureSize()));
+for (const comparison of COMPARISONS) {
+  if (!chosen.includes(comparison.name)) continue;
+  if (comparison.name !== 'backends-compute' || hasLua()) report(await measureComparison(comparison));
+  else missing.push('Lua: build it by node test/guests/build.mjs lua');
+}
+if (chosen.includes('backends-memory')) report(await measureStackMemory());
+if (chosen.includes('module-size')) {
+  const measured = measureModules();
+  missing.push(...measured.missing);
+  report(moduleSizeSection(measured.modules));
+}
 for (const each of missing) console.log(`\nNOT MEASURED: ${each}`);
 if (options.write === true) {
   if (quick) throw new Error('--write needs a full run: leave out --quick.');

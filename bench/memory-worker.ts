@@ -1,29 +1,47 @@
 /**
- * The process in which a million calls are suspended at once: `memory-worker.js DRIVER COUNT`, with --expose-gc. Each
- * waits for a promise of its own, whose resolver is kept, and each result is held by its caller. Afterwards all are
- * resumed and their results added up, so that nothing can have been optimised or collected away.
+ * The process in which many calls are suspended at once: `memory-worker.js DRIVER COUNT DEPTH`, with --expose-gc. Each
+ * waits for a promise of its own, that many calls deep, whose resolver is kept, and each result is held by its caller.
+ * Afterwards all are resumed and their results added up, so that nothing can have been optimised or collected away. Says
+ * how many bytes each took, or the code of the error with which one was refused.
  */
-import { instantiate } from '../host/index.ts';
+import { FiberError, instantiate } from '../host/index.ts';
 import { load, value, type Exports } from './driver.ts';
+import { jspi, promisingExports } from './jspi.ts';
 
 /** Calls before the measurement, so that what is made once has been. */
 const FIRST = 1000;
 
-const [driver, wanted] = process.argv.slice(2);
+const [driver, wanted, levels] = process.argv.slice(2);
 const count = Number(wanted);
+const depth = Number(levels);
 const resolvers: ((value: number) => void)[] = [];
 const results: unknown[] = [];
 const wait = (): Promise<number> => new Promise((resolve) => resolvers.push(resolve));
 
-async function once(x: number): Promise<number> {
-  return (await wait()) + x - x;
+/** The same in JavaScript. */
+async function deep(level: number): Promise<number> {
+  return level > 0 ? 1 + (await deep(level - 1)) : await wait();
 }
 
-async function start(): Promise<(x: number) => Promise<unknown>> {
-  if (driver === 'await') return once;
-  const imports = { env: { wait, note: value } };
-  const { exports } = await instantiate<Exports<number>>(load('fibers'), imports, { maxFibers: count + FIRST });
-  return exports.once;
+/** A call of which the result is that of its `wait`, and one for each level. */
+type Call = () => Promise<unknown>;
+
+async function start(): Promise<Call> {
+  if (driver === 'await') return () => deep(depth);
+  if (driver === 'jspi') {
+    if (jspi === null) throw new Error('this engine has no JSPI');
+    const imports = { env: { wait: new jspi.Suspending(wait), note: value } } as WebAssembly.Imports;
+    return callOf(promisingExports(await WebAssembly.instantiate(load('plain'), imports)));
+  }
+  const backend = driver === 'wasm-fibers-jspi' ? 'jspi' : 'asyncify';
+  const options = { backend, maxFibers: count + FIRST } as const;
+  const module = load(backend === 'jspi' ? 'jspi' : 'fibers');
+  const { exports } = await instantiate<Exports<number>>(module, { env: { wait, note: value } }, options);
+  return callOf(exports);
+}
+
+function callOf({ once, loop_deep: loop }: Pick<Exports<Promise<unknown>>, 'once' | 'loop_deep'>): Call {
+  return depth === 0 ? () => once(0) : () => loop(1, depth);
 }
 
 function used(): { heap: number; resident: number } {
@@ -35,15 +53,23 @@ function used(): { heap: number; resident: number } {
   return { heap: heapUsed + external, resident: rss };
 }
 
-const call = await start();
-for (let i = 0; i < FIRST; i++) results.push(call(i));
-const before = used();
-for (let i = 0; i < count; i++) results.push(call(i));
-const after = used();
-for (const [i, resolve] of resolvers.entries()) resolve(i);
-let sum = 0;
-for (const each of results) sum += (await each) as number;
-const all = count + FIRST;
-if (sum !== (all * (all - 1)) / 2) throw new Error(`The results add up to ${sum}.`);
-process.send?.({ heap: (after.heap - before.heap) / count, resident: (after.resident - before.resident) / count });
-process.disconnect();
+async function measure(): Promise<unknown> {
+  const call = await start();
+  for (let i = 0; i < FIRST; i++) results.push(call());
+  const before = used();
+  for (let i = 0; i < count; i++) results.push(call());
+  const after = used();
+  for (const [i, resolve] of resolvers.entries()) resolve(i);
+  let sum = 0;
+  for (const result of await Promise.all(results)) sum += Number(result) - depth;
+  const all = count + FIRST;
+  if (sum !== (all * (all - 1)) / 2) throw new Error(`The results add up to ${sum}.`);
+  return { heap: (after.heap - before.heap) / count, resident: (after.resident - before.resident) / count };
+}
+
+function refusal(error: unknown): unknown {
+  if (error instanceof FiberError) return error.code;
+  throw error;
+}
+
+process.send?.(await measure().catch(refusal), () => process.exit());

@@ -1,4 +1,4 @@
-/** The memory of suspended fibers: both ways of waiting, in a process each. */
+/** The memory of suspended fibers: every way of waiting in a process of its own. */
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
@@ -14,13 +14,21 @@ export interface MemoryUse {
   readonly resident: number;
 }
 
-export function measureMemory(node: string, driver: 'wasm-fibers' | 'await', count: number): Promise<MemoryUse> {
+export type MemoryDriver = 'wasm-fibers' | 'wasm-fibers-jspi' | 'jspi' | 'await';
+
+/** @returns the code of the error if the driver refuses to hold so many */
+export function measureMemory(
+  node: string,
+  driver: MemoryDriver,
+  count: number,
+  depth: number,
+): Promise<MemoryUse | string> {
   return new Promise((resolve, reject) => {
     const execArgv = ['--expose-gc', '--max-old-space-size=8192'];
-    const child = fork(WORKER, [driver, String(count)], { execPath: node, execArgv });
-    child.once('message', (message) => resolve(message as MemoryUse));
-    child.once('exit', (code) => {
-      if (code !== 0) reject(new Error(`${driver} with ${count} calls ended with code ${String(code)}`));
+    const child = fork(WORKER, [driver, String(count), String(depth)], { execPath: node, execArgv });
+    child.once('message', (message) => resolve(message as MemoryUse | string));
+    child.once('exit', (code, signal) => {
+      if (code !== 0) reject(new Error(`${driver} with ${count} calls ended with ${String(code ?? signal)}`));
     });
   });
 }

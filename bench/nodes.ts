@@ -1,4 +1,4 @@
-/** The Nodes to measure on: this one, and the newest, which the tests bring for their own sake. */
+/** The Nodes to measure on: this one, the first with JSPI, and the newest, which the tests bring for their own sake. */
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { spawnSync } from 'node:child_process';
@@ -10,17 +10,21 @@ export interface NodeVersion {
   readonly major: number;
 }
 
-const NEWEST = fileURLToPath(new URL('../../test/nodes/node_modules/node26/bin/node', import.meta.url));
+const OTHERS = [24, 26];
 
-/** The others are absent where they are not installed; `missing` then says how to install them. */
+/** Oldest first. The others are absent where they are not installed; `missing` then says how to install them. */
 export function findNodes(): { nodes: NodeVersion[]; missing: string[] } {
-  const own = describe(process.execPath, process.versions.node);
-  if (own.major >= 26) return { nodes: [own], missing: [] };
-  if (!existsSync(NEWEST)) {
-    return { nodes: [own], missing: ['Node 26: install it by npm ci --prefix test/nodes (linux-x64)'] };
+  const nodes = [describe(process.execPath, process.versions.node)];
+  const missing: string[] = [];
+  for (const major of OTHERS) {
+    if (nodes.some((node) => node.major >= major)) continue;
+    const executable = fileURLToPath(new URL(`../../test/nodes/node_modules/node${major}/bin/node`, import.meta.url));
+    if (existsSync(executable)) {
+      const { stdout } = spawnSync(executable, ['--version'], { encoding: 'utf8' });
+      nodes.push(describe(executable, stdout.trim().slice(1)));
+    } else missing.push(`Node ${major}: install it by npm ci --prefix test/nodes (linux-x64)`);
   }
-  const { stdout } = spawnSync(NEWEST, ['--version'], { encoding: 'utf8' });
-  return { nodes: [own, describe(NEWEST, stdout.trim().slice(1))], missing: [] };
+  return { nodes, missing };
 }
 
 function describe(executable: string, version: string): NodeVersion {

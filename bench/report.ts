@@ -1,22 +1,11 @@
-/**
- * Tables, on the terminal and in docs/costs.md: there each stands between two comments that name it, and only what is
- * between them is rewritten. A figure that misses its target is in bold.
- */
-import { readFileSync, writeFileSync } from 'node:fs';
+/** The tables of docs/costs.md. */
 import { cpus } from 'node:os';
-import { fileURLToPath } from 'node:url';
 import type { Outcome } from './contest.ts';
 import { MEMORY_TARGET, type MemoryUse } from './memory.ts';
 import type { NodeVersion } from './nodes.ts';
 import { type Case, type Peer, PEER_NAMES, type Row } from './rows.ts';
 import { type CoreSize, SIZE_TARGET } from './size.ts';
-
-const COSTS = fileURLToPath(new URL('../../docs/costs.md', import.meta.url));
-
-export interface Section {
-  readonly name: string;
-  readonly text: string;
-}
+import { rounded, type Section, table, withTarget } from './tables.ts';
 
 export interface Measured {
   readonly node: NodeVersion;
@@ -93,34 +82,4 @@ export function machineSection(nodes: readonly NodeVersion[]): Section {
     name: 'machine',
     text: `${cpu?.model.trim() ?? 'unknown processor'}, ${cpus().length} cores (virtual, shared), ${process.platform} ${process.arch}; ${versions}.`,
   };
-}
-
-/** Rewrites what is between the comments of each section. */
-export function writeSections(sections: readonly Section[]): void {
-  let text = readFileSync(COSTS, 'utf8');
-  for (const { name, text: content } of sections) {
-    const begin = `<!-- bench ${name} -->`;
-    const end = `<!-- end ${name} -->`;
-    const from = text.indexOf(begin);
-    const to = text.indexOf(end);
-    if (from < 0 || to < from) throw new Error(`docs/costs.md has no place for ${name}: ${begin} ... ${end}`);
-    text = `${text.slice(0, from + begin.length)}\n\n${content}\n\n${text.slice(to)}`;
-  }
-  writeFileSync(COSTS, text);
-}
-
-function withTarget(figure: string, reached: boolean, target: string): string {
-  return `${reached ? figure : `**${figure}**`} (to reach: ${target})`;
-}
-
-function rounded(value: number | undefined): string {
-  return value === undefined ? '-' : value < 20 ? value.toFixed(1) : value.toFixed(0);
-}
-
-/** Padded, as the formatter of this repository leaves it. */
-function table(head: readonly string[], lines: readonly (readonly string[])[]): string {
-  const widths = head.map((_, column) => Math.max(3, ...[head, ...lines].map((line) => (line[column] ?? '').length)));
-  const render = (line: readonly string[]): string =>
-    `| ${widths.map((width, column) => (line[column] ?? '').padEnd(width)).join(' | ')} |`;
-  return [render(head), render(widths.map((width) => '-'.repeat(width))), ...lines.map(render)].join('\n');
 }

@@ -7,6 +7,7 @@ function translated(wait: (x: number) => unknown): Exports<Promise<unknown>> {
     depth > 0 ? (1 + (await deep(depth - 1, x))) | 0 : ((await wait(x)) as number);
   return {
     once: async (x) => await wait(x),
+    same: async (x) => x,
     async loop(n) {
       let sum = 0;
       for (; n > 0; n--) sum = (sum + ((await wait(n)) as number)) | 0;

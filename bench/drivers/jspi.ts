@@ -1,28 +1,24 @@
 /** The engine's own stack switching, used directly and without any care for concurrent calls. Node 24 has it first. */
-import { driverOf, load, value, type Driver, type Exports } from '../driver.ts';
+import type { StackSwitching } from '../../host/backends/engine.ts';
+import { driverOf, isBuilt, load, value, wait, type Driver, type Run } from '../driver.ts';
+import { jspi, promisingExports } from '../jspi.ts';
 
-/** JSPI, which the compiler's types do not have yet. */
-interface StackSwitching {
-  readonly Suspending?: new (fn: (x: number) => unknown) => WebAssembly.ExportValue;
-  promising(fn: unknown): (...args: number[]) => Promise<unknown>;
-}
-
-const { Suspending, promising } = WebAssembly as unknown as StackSwitching;
-
-function driverWith(suspending: NonNullable<StackSwitching['Suspending']>): Driver {
+function driverWith({ Suspending }: StackSwitching): Driver {
   const module = load('plain');
-  return driverOf(async (wait): Promise<Exports<Promise<unknown>>> => {
-    const imports = { env: { wait: new suspending(wait), note: value } };
-    const { exports } = await WebAssembly.instantiate(module, imports as WebAssembly.Imports);
-    return {
-      once: promising(exports['once']),
-      loop: promising(exports['loop']),
-      loop_deep: promising(exports['loop_deep']),
-      notes: promising(exports['notes']),
-    };
-  });
+  const loopIn = async (name: 'c-plain' | 'assemblyscript-plain'): Promise<Run> => {
+    const imports = { env: { wait: new Suspending(wait), abort: () => undefined } };
+    return promisingExports(await WebAssembly.instantiate(load(name), imports as WebAssembly.Imports)).loop;
+  };
+  return {
+    ...driverOf(async (wait) => {
+      const imports = { env: { wait: new Suspending(wait), note: value } };
+      return promisingExports(await WebAssembly.instantiate(module, imports as WebAssembly.Imports));
+    }),
+    ...(isBuilt('c-plain') && { c: () => loopIn('c-plain') }),
+    ...(isBuilt('assemblyscript-plain') && { assemblyscript: () => loopIn('assemblyscript-plain') }),
+  };
 }
 
-const driver: Driver = Suspending === undefined ? {} : driverWith(Suspending);
+const driver: Driver = jspi === null ? {} : driverWith(jspi);
 
 export default driver;

@@ -1,14 +1,8 @@
-/** This package, as it is used. */
-import { type FiberExports, instantiate, type UntypedExports } from '../../host/index.ts';
-import { driverOf, isBuilt, load, value, wait, type Driver, type Exports, type Run } from '../driver.ts';
-
-const module = load('fibers');
-
-async function loopIn(name: 'c' | 'assemblyscript'): Promise<Run> {
-  const imports = { env: { wait, abort: () => undefined } };
-  const { exports } = await instantiate<Pick<Exports<number>, 'loop'>>(load(name), imports);
-  return exports.loop;
-}
+/** This package on Asyncify, with its tasks and its values. */
+import type { FiberExports, UntypedExports } from '../../host/index.ts';
+import { wait, type Driver, type Run } from '../driver.ts';
+import { fibersDriver } from '../fibers.ts';
+import { computing } from '../lua.ts';
 
 interface Tasks {
   joins(n: number): number;
@@ -43,10 +37,8 @@ async function values(which: 'take' | 'give', size: number, fiber: boolean): Pro
 }
 
 const driver: Driver = {
-  ...driverOf(async (wait) => {
-    const guest = await instantiate<Exports<number>>(module, { env: { wait, note: value } });
-    return guest.exports;
-  }),
+  ...fibersDriver('asyncify'),
+  ...computing('asyncify'),
   joins: async () => (await tasks()).joins,
   yields: async () => (await tasks()).yields,
   async messages(capacity) {
@@ -58,8 +50,6 @@ const driver: Driver = {
   lift: (size) => values('give', size, false),
   lowerFiber: (size) => values('take', size, true),
   liftFiber: (size) => values('give', size, true),
-  ...(isBuilt('c') && { c: () => loopIn('c') }),
-  ...(isBuilt('assemblyscript') && { assemblyscript: () => loopIn('assemblyscript') }),
 };
 
 export default driver;

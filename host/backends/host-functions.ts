@@ -101,7 +101,7 @@ export function deliver(at: HostPosition, hooks: BackendHooks, task: Task): unkn
   const { site, failed } = task;
   if (!failed && site?.conversion === null && typeof task.value !== 'object') return hooks.arrived(task);
   // The embedder's code runs (`onReject`, getters of a value to be converted), which a wait could not pass.
-  at.host = failed ? ON_REJECT : site;
+  at.host = failed || site === null ? ON_REJECT : behindAnother(site);
   try {
     return primitive(hooks.arrived(task), site?.placeholder);
   } finally {

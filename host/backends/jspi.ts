@@ -179,7 +179,10 @@ export class JspiBackend implements Backend {
 
   /** A plain trampoline: what Asyncify passes by executing it again, no engine's stack switching can pass. */
   #linkTrampoline(site: Site, fn: HostFunction): HostFunction {
-    const inTheWay = { ...site, name: `${site.name} (a plain function, which only Asyncify can execute again)` };
+    const inTheWay = {
+      ...site,
+      name: `${site.name} (a plain function, which only Asyncify can pass: backend: 'asyncify')`,
+    };
     const behind = behindAnother(site);
     const { at } = this.#stacks;
     return (...args) => {

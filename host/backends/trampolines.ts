@@ -64,6 +64,8 @@ export function reentrant<A extends unknown[], R>(
 ): (...args: A) => R;
 export function reentrant<A extends unknown[], R>(fn: (...args: A) => R): (...args: A) => R;
 export function reentrant(fn: (...args: never[]) => unknown): HostFunction {
+  if (typeof fn !== 'function')
+    throw new FiberError('INVALID_OPTION', `reentrant takes a function, not ${String(fn)}.`);
   const kind = (fn as { readonly [Symbol.toStringTag]?: string })[Symbol.toStringTag];
   if (kind === 'AsyncGeneratorFunction') {
     throw new FiberError('INVALID_OPTION', 'reentrant takes a generator or a plain function, not an async generator.');
@@ -94,8 +96,10 @@ export function step(
 ): IteratorResult<NestedCall, unknown> {
   const result = failed ? generator.throw(value) : generator.next(value);
   if (result.done === true) {
+    // `return call(...)` in place of `return yield call(...)`.
+    if (result.value instanceof NestedCall) throw notACall(site);
     if (!isThenable(result.value)) result.value = primitive(result.value, site.placeholder);
-  } else if (!(result.value instanceof NestedCall)) {
+  } else if (!(result.value instanceof NestedCall) || typeof result.value.fn !== 'function') {
     throw notACall(site);
   }
   return result;

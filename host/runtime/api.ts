@@ -6,7 +6,10 @@ import type { BackendKind, GuestFunction } from '../backends/backend.ts';
 import type { FiberError } from '../errors.ts';
 
 /** What `instantiate` takes: an address, the bytes, a compiled module, a response, or a promise of one of these. */
-export type Source = URL | BufferSource | WebAssembly.Module | Response;
+export type Source = URL | BufferSource | CompiledModule | Response;
+
+/** The platform's type of a module is an empty one, which everything fits. */
+type CompiledModule = WebAssembly.Module & object & { readonly asyncify?: never; readonly jspi?: never };
 
 /**
  * One guest, instrumented for each backend (`wasm-fibers instrument --target both`). Only the one that is needed is

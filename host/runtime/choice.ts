@@ -73,7 +73,7 @@ export function chooseBackend(
     throw unavailable(
       given !== null
         ? `The member ${given} of the pair was instrumented for ${NAMES[target]} (${engineName()} needs it for ${NAMES[kind]}). Is the pair the other way round? Give there what --target ${kind} makes of the module.`
-        : `The module was instrumented for ${NAMES[target]} and cannot run on ${NAMES[kind]} (${engineName()}). ${target === 'asyncify' || engine !== null ? leaveOut : ''}instrument the original module with --target ${kind}.`,
+        : `The module was instrumented for ${NAMES[target]} and cannot run on ${NAMES[kind]} (${engineName()}). ${target === 'asyncify' || engine !== null ? `${leaveOut}instrument` : 'Instrument'} the original module with --target ${kind}.`,
     );
   }
   return kind === 'jspi' ? engine : null;

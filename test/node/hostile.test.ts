@@ -137,7 +137,7 @@ describe('I.9 what the custom section says is checked', () => {
     const bytes = withSection(withoutSections(HONEST), content);
     const report = await use(bytes, { spoken: accepted });
     judge(report);
-    expect(report.outcomes[0]).toBe(accepted ? 'instantiate: value' : 'instantiate: FiberError BAD_SECTION');
+    expect(report.outcomes[0]).toBe(accepted ? 'instantiate: value' : 'instantiate: FiberError BAD_METADATA');
   });
 
   test.each(Object.keys(SECTION))('any wrong value of %s', async (key) => {

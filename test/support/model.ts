@@ -6,6 +6,15 @@ import { CAUGHT, type Environment, execute, HOST_VALUE, type Block, type PlacedP
 /** An error in the model; its message is what `describe` says of the real one. */
 export class ModelError extends Error {}
 
+/**
+ * On JSPI the engine goes on with a stack a microtask after it was told to, and tells that one has ended a microtask later.
+ * The fiber counts as running meanwhile.
+ */
+const LATER = perBackend({ asyncify: false, jspi: true });
+
+/** What a fiber's body yields: it waits; or its stack goes on by itself, behind the call of a generator. */
+type Step = 'waits' | 'passes';
+
 export type Outcome = { readonly value: number } | { readonly error: string };
 
 /** A promise in the model: reactions run in order, each in a microtask of its own. */
@@ -71,7 +80,7 @@ export class ModelFiber {
   readonly name: string;
   readonly guest: ModelGuest;
   readonly result: Pending;
-  readonly body: Generator<void, number, number>;
+  readonly body: Generator<Step, number, number>;
   state: 'created' | 'running' | 'suspended' | 'done' = 'created';
   waitingOn: string | ModelFiber | null = null;
   /** The error that it was given last at a wait: the trap of another fiber, passing through, is not its own. */
@@ -104,6 +113,8 @@ export class World {
   readonly fibers: Map<string, ModelFiber> = new Map();
   /** Fibers started by commands, whose order is certain. */
   readonly roots: ModelFiber[] = [];
+  /** How many of them earlier commands have started: plans know no others, since it depends on the backend when they act. */
+  known = 0;
   readonly traces: Map<string, string[]> = new Map();
   readonly used: Set<number> = new Set();
   shared: Pending[];
@@ -116,6 +127,11 @@ export class World {
     this.guests = guests;
     this.plans = plans;
     this.shared = [new Pending(this), new Pending(this)];
+  }
+
+  /** The fiber that a plan means, if there is one. */
+  root(pick: number): ModelFiber | undefined {
+    return this.known === 0 ? undefined : this.roots[pick % this.known];
   }
 
   /** Whoever waits at a shared gate from now on waits at another one. */
@@ -183,25 +199,35 @@ export class World {
       this.queue.push(() => this.deliver(fiber, outcome));
       return;
     }
-    this.#run(fiber, () => {
-      fiber.waitingOn = null;
-      fiber.atGate = false;
-      for (const argument of fiber.repeated) this.trace(fiber, fiber.guest, `invoke_ii ${argument} false`);
-      if ('value' in outcome) return fiber.body.next(outcome.value);
-      fiber.delivered = new ModelError(outcome.error);
-      return fiber.body.throw(fiber.delivered);
-    });
+    fiber.state = 'running';
+    fiber.waitingOn = null;
+    fiber.atGate = false;
+    this.#soon(() =>
+      this.#run(fiber, () => {
+        for (const argument of fiber.repeated) this.trace(fiber, fiber.guest, `invoke_ii ${argument} false`);
+        if ('value' in outcome) return fiber.body.next(outcome.value);
+        fiber.delivered = new ModelError(outcome.error);
+        return fiber.body.throw(fiber.delivered);
+      }),
+    );
   }
 
-  #run(fiber: ModelFiber, step: () => IteratorResult<void, number>): void {
+  #soon(task: () => void): void {
+    if (LATER) this.queue.push(task);
+    else task();
+  }
+
+  #run(fiber: ModelFiber, step: () => IteratorResult<Step, number>): void {
     const outer = this.current;
     fiber.state = 'running';
     fiber.guest.running = this.current = fiber;
     let outcome: Outcome | null = null;
     let trapped = false;
+    let passes = false;
     try {
       const { done, value } = step();
       if (done === true) outcome = { value };
+      else passes = value === 'passes';
     } catch (error) {
       if (!(error instanceof ModelError)) throw error;
       outcome = { error: error.message };
@@ -210,8 +236,10 @@ export class World {
       this.current = outer;
       fiber.guest.running = null;
     }
-    if (outcome === null) fiber.state = 'suspended';
-    else this.#end(fiber, outcome, trapped);
+    const ended = outcome;
+    if (ended !== null) this.#soon(() => this.#end(fiber, ended, trapped));
+    else if (passes) this.queue.push(() => this.#run(fiber, () => fiber.body.next(0)));
+    else fiber.state = 'suspended';
   }
 
   #end(fiber: ModelFiber, outcome: Outcome, trapped = false): void {
@@ -332,8 +360,8 @@ class Context implements Environment {
   *behind(
     name: 'call' | 'protect' | 'invoke_ii' | 'opaque',
     address: number,
-    body: (inner: Environment) => Generator<void, number, number>,
-  ): Generator<void, number, number> {
+    body: (inner: Environment) => Generator<Step, number, number>,
+  ): Generator<Step, number, number> {
     this.#world.trace(this.#fiber, this.#guest, `${name} ${address} ${this.#canWait && name !== 'opaque'}`);
     // What Asyncify executes again JSPI cannot pass.
     const repeats = perBackend({ asyncify: name === 'invoke_ii', jspi: false });
@@ -342,28 +370,37 @@ class Context implements Environment {
     const inner = passable ? this : new Context(this.#world, this.#guest, this.#fiber, between);
     const repeated = repeats && this.#canWait ? this.#fiber?.repeated : undefined;
     repeated?.push(address);
+    // The call has a stack of its own, whose end is told to the one that has called the generator.
+    const hops = LATER && passable && this.#fiber !== null && this.#between === null ? 2 : 0;
+    let outcome: () => number;
     try {
-      return yield* body(inner);
+      const value = yield* body(inner);
+      outcome = () => value;
     } catch (error) {
-      if (name !== 'protect' || !(error instanceof ModelError)) throw error;
-      return CAUGHT;
+      if (!(error instanceof ModelError)) throw error;
+      outcome = () => {
+        if (name === 'protect') return CAUGHT;
+        throw error;
+      };
     } finally {
       repeated?.pop();
     }
+    for (let hop = 0; hop < hops; hop++) yield 'passes';
+    return outcome();
   }
 
-  *waitValue(name: 'wait_i64' | 'wait_f64', argument: bigint | number): Generator<void, number, number> {
+  *waitValue(name: 'wait_i64' | 'wait_f64', argument: bigint | number): Generator<Step, number, number> {
     this.#world.trace(this.#fiber, this.#guest, `${name} ${argument} ${this.#canWait}`);
     return yield* this.#suspend(name, null, null);
   }
 
-  *wait(id: number): Generator<void, number, number> {
+  *wait(id: number): Generator<Step, number, number> {
     const world = this.#world;
     world.trace(this.#fiber, this.#guest, `wait ${id} ${this.#canWait}`);
     const placed = world.plans[id];
     const plan = placed?.plan;
     if (plan === undefined || placed?.kind !== 'wait') throw new Error(`there is no plan ${id}`);
-    const at = (outcome: Outcome): Generator<void, number, number> =>
+    const at = (outcome: Outcome): Generator<Step, number, number> =>
       this.#suspend('wait', new Pending(world, outcome), null);
     switch (plan.plan) {
       case 'value':
@@ -380,7 +417,7 @@ class Context implements Environment {
         if (world.current !== null) world.cancel(world.current, `CANCELLED(plan ${id})`);
         break;
       case 'join': {
-        const target = world.roots[plan.pick % Math.max(1, world.roots.length)];
+        const target = world.root(plan.pick);
         if (target === undefined) return HOST_VALUE;
         return yield* this.#suspend('wait', target.result, target);
       }
@@ -404,7 +441,7 @@ class Context implements Environment {
   }
 
   /** Waits for a promise, or at a gate. */
-  *#suspend(name: string, promise: Pending | null, target: ModelFiber | null): Generator<void, number, number> {
+  *#suspend(name: string, promise: Pending | null, target: ModelFiber | null): Generator<Step, number, number> {
     const fiber = this.#fiber;
     if (this.#between === 'sync') throw new ModelError('SUSPEND_IN_SYNC_CALL');
     if (fiber === null) throw new ModelError('NO_FIBER');
@@ -422,7 +459,7 @@ class Context implements Environment {
     promise?.listen((outcome) => {
       if (fiber.wait === wait) this.#world.deliver(fiber, outcome);
     });
-    return yield;
+    return yield 'waits';
   }
 
   host(id: number): number {
@@ -434,7 +471,7 @@ class Context implements Environment {
     if (plan.plan === 'throw') throw new ModelError(`plan ${id}`);
     if (plan.plan === 'promise') throw new ModelError('NOT_SUSPENDING');
     if (plan.plan === 'cancel' && 'pick' in plan) {
-      const target = world.roots[plan.pick % Math.max(1, world.roots.length)];
+      const target = world.root(plan.pick);
       return target !== undefined && world.cancel(target, `CANCELLED(plan ${id})`) ? 1 : 0;
     }
     if (placed.block === null || !('guest' in plan)) return HOST_VALUE;

@@ -145,20 +145,20 @@ export function place(program: Program, guest: number, spaces: readonly Space[],
 export interface Environment {
   /** Programs in the memory of the guest that runs. */
   readonly expected: Int32Array;
-  wait(id: number): Generator<void, number, number>;
-  waitValue(name: 'wait_i64' | 'wait_f64', argument: bigint | number): Generator<void, number, number>;
+  wait(id: number): Generator<'waits' | 'passes', number, number>;
+  waitValue(name: 'wait_i64' | 'wait_f64', argument: bigint | number): Generator<'waits' | 'passes', number, number>;
   host(id: number): number;
   trap(): never;
   /** Runs a program behind a host function of this name. */
   behind(
     name: 'call' | 'protect' | 'invoke_ii' | 'opaque',
     address: number,
-    body: (inner: Environment) => Generator<void, number, number>,
-  ): Generator<void, number, number>;
+    body: (inner: Environment) => Generator<'waits' | 'passes', number, number>,
+  ): Generator<'waits' | 'passes', number, number>;
 }
 
 /** What the guest computes. */
-export function* execute(block: Block, env: Environment): Generator<void, number, number> {
+export function* execute(block: Block, env: Environment): Generator<'waits' | 'passes', number, number> {
   let acc = 0;
   let big = 5_000_000_000n;
   let float = 0.5;

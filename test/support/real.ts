@@ -40,6 +40,8 @@ export class Reality {
   readonly guests: Guest<MixedExports>[] = [];
   readonly fibers: Map<string, RealFiber> = new Map();
   readonly roots: RealFiber[] = [];
+  /** How many of them plans know, as in the model. */
+  known = 0;
   readonly traces: Map<string, string[]> = new Map();
   readonly gates: Map<string, Settler> = new Map();
   readonly aborts: readonly AbortController[] = [new AbortController(), new AbortController()];
@@ -148,6 +150,10 @@ export class Reality {
   }
   readonly #errors: Error[] = [];
 
+  #root(pick: number): RealFiber | undefined {
+    return this.known === 0 ? undefined : this.roots[pick % this.known];
+  }
+
   #nextChild(): string {
     const parent = this.nameOf(currentFiber()) ?? 'nobody';
     const child = this.#children.get(parent) ?? 0;
@@ -173,7 +179,7 @@ export class Reality {
         currentFiber()?.cancel(new Error(`plan ${id}`));
         return gate();
       case 'join':
-        return this.roots[plan.pick % Math.max(1, this.roots.length)]?.fiber.result ?? HOST_VALUE;
+        return this.#root(plan.pick)?.fiber.result ?? HOST_VALUE;
       case 'spawn':
       case 'exports': {
         if (placed?.block === null || placed === undefined || !('guest' in plan) || this.#used.has(id))
@@ -211,7 +217,7 @@ export class Reality {
     if (plan?.plan === 'promise') return Promise.reject(this.error(id));
     if (plan?.plan === 'grow') growBy(guest.memory, 1);
     if (plan?.plan === 'cancel' && 'pick' in plan) {
-      const target = this.roots[plan.pick % Math.max(1, this.roots.length)];
+      const target = this.#root(plan.pick);
       return target?.fiber.cancel(new Error(`plan ${id}`)) ? 1 : 0;
     }
     if (plan === undefined || placed?.block === null || placed === undefined || !('guest' in plan)) return HOST_VALUE;

@@ -154,6 +154,7 @@ class Run {
   }
 
   async step(command: Command): Promise<void> {
+    this.#world.known = this.#real.known = this.#real.roots.length;
     switch (command.do) {
       case 'spawn':
       case 'timeout':

@@ -47,7 +47,7 @@ function misdeeds(): [string, JspiParts][] {
     [`set_pending ${what}`, { setPending: body, more: ENDLESS }],
     [`before it suspends it ${what}`, { beforeSuspend: body, more: ENDLESS }],
     [`after it was continued it ${what}`, { afterSuspend: body, more: ENDLESS }],
-    [`after it has arrived it ${what}`, { afterArrive: body, more: ENDLESS }],
+    [`after it has arrived it ${what}`, { afterArrive: body, more: ENDLESS, endless: what === 'waits' }],
     [`before it waits it ${what}`, { attack: `${body} (call $wait (local.get 0))`, more: ENDLESS }],
     [`before it ends it ${what}`, { attack: `(call $wait (local.get 0)) ${body}`, more: ENDLESS }],
     [

@@ -111,10 +111,15 @@ export function deliver(at: HostPosition, hooks: BackendHooks, task: Task): unkn
 
 /** Promises that nobody waits for are not to be reported when they reject. */
 export function ignoreRefused(at: HostPosition): void {
-  for (let refused = at.refused; refused !== null; refused = refused.next) {
-    if (isThenable(refused.promise)) ignore(refused.promise);
-  }
+  const first = at.refused;
   at.refused = null;
+  for (let refused = first; refused !== null; refused = refused.next) {
+    try {
+      if (isThenable(refused.promise)) ignore(refused.promise);
+    } catch {
+      // Its `then` cannot be read: it is no promise that anybody could hear of.
+    }
+  }
 }
 
 /** An import that is called while another host function is on the stack: it cannot wait, whatever its module says. */

@@ -33,8 +33,9 @@ export class Suspension {
   outcome: Outcome | null = null;
   /** Where a generator was called: the shadow stack pointer. */
   pointer = 0;
-  resolve!: (value?: unknown) => void; // Assigned by `executor` when the stack is put aside, before anybody can call it.
-  reject!: (error: unknown) => void; // As above.
+  /** Null until the stack has been put aside. */
+  resolve: ((value?: unknown) => void) | null = null;
+  reject: ((error: unknown) => void) | null = null;
   readonly executor = (resolve: (value?: unknown) => void, reject: (error: unknown) => void): void => {
     this.resolve = resolve;
     this.reject = reject;

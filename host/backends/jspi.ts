@@ -113,8 +113,11 @@ export class JspiBackend implements Backend {
   resume(task: Task): void {
     const stack = stackOf(task);
     const suspension = stack.waiting;
-    if (suspension === null) this.#report(stack, true, misused());
-    else {
+    if (suspension === null) {
+      // The guest was to put the stack aside and could not: how its call ends says why.
+      if (this.#stacks.pending?.owner === stack) this.#hooks.unwait(task);
+      else this.#report(stack, true, misused());
+    } else {
       stack.waiting = null;
       const { at } = this.#stacks;
       this.#stacks.letGoOn(suspension, () => callAs(task, this, () => deliver(at, this.#hooks, task), []));
@@ -211,7 +214,7 @@ export class JspiBackend implements Backend {
       if (task === null || host !== null) return value;
       const suspension = stacks.pass(stackOf(task), stacks.shadow.save(), { failed: false, value });
       const promise = stacks.promiseOf(suspension);
-      suspension.resolve(value);
+      suspension.resolve?.(value);
       return promise;
     };
   }

@@ -25,7 +25,11 @@ export function listen(
 
 /** For a promise that is given up: its rejection is not to be reported as unhandled. */
 export function ignore(promise: PromiseLike<unknown>): void {
-  listen(promise, nothing, nothing);
+  try {
+    listen(promise, nothing, nothing);
+  } catch {
+    // A proxy, or getters that throw: nobody can listen to it, so nobody reports it either.
+  }
 }
 
 function nothing(): void {}

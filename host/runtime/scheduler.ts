@@ -151,6 +151,8 @@ export class Scheduler implements FiberOwner, BackendHooks {
     markResult(fiber);
     this.#list.add(fiber);
     this.#emit?.({ type: 'spawn', fiber });
+    // Whoever was told may have cancelled it.
+    if (this.#isDone(fiber)) return fiber;
     let mine = true;
     if (this.#turns !== null) {
       const parent = options?.parent ?? runningFiber();
@@ -276,7 +278,16 @@ export class Scheduler implements FiberOwner, BackendHooks {
     fiber.state = 'running';
     this.#emit?.({ type: 'resume', fiber, import: fiber.site?.name });
     this.#hold(fiber);
-    this.backend.resume(fiber);
+    try {
+      this.backend.resume(fiber);
+    } catch (error) {
+      // Only a module that lies about its switching comes here.
+      this.ended(fiber, true, error);
+    }
+  }
+
+  #isDone(fiber: RunnableFiber): boolean {
+    return fiber.state === 'done';
   }
 
   #hold(fiber: RunnableFiber): void {
@@ -361,6 +372,8 @@ export class Scheduler implements FiberOwner, BackendHooks {
 
   ended(task: Task, failed: boolean, value: unknown): void {
     const fiber = task as RunnableFiber;
+    // A module whose switching code traps may end it in two ways.
+    if (this.#isDone(fiber)) return;
     const { conversion } = fiber;
     if (!failed && conversion !== null && fiber.cancellation === null) {
       // Before anything else of the guest runs: nothing in it need hold what it has returned.

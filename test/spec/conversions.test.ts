@@ -54,10 +54,37 @@ describe('I.10 what a host function returns is converted where the host function
     expect(names).toEqual(['pair', 'pair', 'pair']);
   });
 
+  test('what only looks like a promise fails the call that gave it, and no other', async () => {
+    const no = (): never => {
+      throw new Error('not this one');
+    };
+    const odd: (() => unknown)[] = [
+      () => new Proxy({}, { get: no }),
+      () => Object.defineProperty(Promise.resolve(1), 'constructor', { get: no }),
+      () => new Proxy(Promise.resolve(1), {}),
+      () => Object.create(Promise.prototype) as unknown,
+    ];
+    const guest = await core((x) => (x < odd.length ? odd[x]?.() : later(x)));
+    for (const x of odd.keys()) expect(await failure(guest.exports.once(x))).toBeInstanceOf(Error);
+    expect(await guest.exports.once(9)).toBe(9);
+  });
+
   test('what cannot be converted fails the call that gave it', async () => {
     const guest = await core((x) => (x === 1 ? later({ valueOf: () => 1n }) : later({ valueOf: () => x })));
     expect(await failure(guest.exports.once(1))).toBeInstanceOf(TypeError);
     expect(await failure(guest.exports.wait_pair(1))).toBeInstanceOf(TypeError);
     expect(await guest.exports.once(2)).toBe(2);
   });
+});
+
+test('I.10 a fiber that is cancelled as soon as it is heard of leaves the turn of an exclusive guest alone', async () => {
+  const guest = await core(later, {
+    exclusive: true,
+    onEvent: ({ type, fiber }) => {
+      if (type === 'spawn' && fiber.name === 'unwanted') fiber.cancel();
+    },
+  });
+  const unwanted = guest.spawn('once', [1], { name: 'unwanted', timeout: 10_000 });
+  expect(await failure(unwanted.result)).toMatchObject({ code: 'CANCELLED' });
+  expect(await guest.exports.once(2)).toBe(2);
 });

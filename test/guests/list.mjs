@@ -95,6 +95,9 @@ const REACTOR = ['-mexec-model=reactor'];
 const ALLOCATOR = ['-Wl,--export=malloc,--export=free'];
 const C = [...WARNINGS, ...REACTOR, ...ALLOCATOR, '-Wl,--strip-debug,--export-table'];
 
+/** What shows where the stack is. */
+const OPEN_STACK = ['-mmutable-globals', '-Wl,--export=__stack_pointer,--no-check-features'];
+
 /** C, compiled by clang for WASI at -O2. Without `suspending` it is not instrumented: JSPI runs such guests too. */
 export const C_GUESTS = [
   { name: 'qsort', source: 'c/qsort.c', flags: C, suspending: ['env.compare'] },
@@ -106,11 +109,8 @@ export const C_GUESTS = [
     flags: [...WARNINGS, ...REACTOR, ...ALLOCATOR, '-Wl,--strip-all'],
     suspending: ['env.fill'],
   },
-  {
-    name: 'buffers-open',
-    source: 'c/buffers.c',
-    flags: [...C, '-mmutable-globals', '-Wl,--export=__stack_pointer,--no-check-features'],
-  },
+  { name: 'buffers-open', source: 'c/buffers.c', flags: [...C, ...OPEN_STACK] },
+  { name: 'buffers-alone', source: 'c/buffers.c', flags: [...WARNINGS, ...REACTOR, ...OPEN_STACK] },
   {
     // malloc and free are linked in but not exported: found by their names.
     name: 'startup',

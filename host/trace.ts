@@ -11,7 +11,7 @@ const FRAME = /^\s*(?:at (?:async )?)?(?:(.*?) ?[(@])?.*(wasm-function\[\d+\])(:
 const BEFORE = /^\w[\w ]*\*/;
 
 /** How the functions are named that the instrumenter has put around those of the guest. */
-export const OWN = 'wasm-fibers.';
+const OWN = 'wasm-fibers.';
 
 /**
  * The guest's part of a stack trace, innermost first: `name`, or `wasm-function[12]` where the module has no names.

@@ -9,7 +9,6 @@
  *
  * JavaScriptCore gives no offset: its frames stay as they are.
  */
-import { OWN } from '../trace.ts';
 
 /** A place in a source; lines and columns count from 1. */
 export interface Location {
@@ -39,6 +38,8 @@ export interface Line {
 }
 
 const WASM = /^(.*)wasm-function\[(\d+)\]:(0x[0-9a-f]+)\)?$/i;
+/** How the functions are named that the instrumenter has put around those of the guest; as in trace.ts, which this entry does without. */
+const OWN = 'wasm-fibers.';
 const LEAD = /^\s*(?:at )?(?:async )?/;
 /** SpiderMonkey, where a debugger looks on: `promise callback*`, `async*`, `setTimeout handler*`. */
 const CAUSE = /^[A-Za-z][\w .]*\*/;

@@ -97,17 +97,18 @@ const otherNodes = ['node24', 'node26'].filter((name) => name !== machineNode);
 /** What `npm test` runs, in this order. */
 export const ENVIRONMENTS = [
   environment(node(machineNode, 'vitest.config.ts'), 'asyncify'),
-  ...otherNodes.map((name) => environment(node(name, SPEC_ON_NODE), 'asyncify')),
-  environment(node('node24', SPEC_ON_NODE), 'jspi'),
+  ...otherNodes.map((name) => environment(node(name, SPEC_ON_NODE), 'asyncify', { effort: 0.25 })),
+  environment(node('node24', SPEC_ON_NODE), 'jspi', { effort: 0.25 }),
   environment(node('node26', SPEC_ON_NODE), 'jspi', { pairs: true }),
-  environment(chromium, 'asyncify'),
-  environment(chromium, 'jspi', { pairs: true }),
-  environment(firefox, 'asyncify'),
-  environment(firefox, 'jspi'),
+  environment(chromium, 'asyncify', { effort: 0.25 }),
+  environment(chromium, 'jspi', { pairs: true, effort: 0.25 }),
+  environment(firefox, 'asyncify', { effort: 0.25 }),
+  environment(firefox, 'jspi', { effort: 0.25 }),
   environment(firefox, 'asyncify', {
     name: 'firefox-no-jspi',
     title: 'Firefox without JSPI, Asyncify',
     pairs: true,
+    effort: 0.1,
     env: { FIBERS_WITHOUT_JSPI: '1' },
   }),
 ];

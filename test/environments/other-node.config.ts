@@ -1,24 +1,27 @@
-// What the other Node versions run: the specification, and what is about Node itself. The tools that run before there is
-// a guest (instrumenter, transform, command) are tried on the oldest Node, which is the machine's, and on the newest, and
-// what does not depend on the backend is tried on one.
+// What the other Node versions run: the specification, and on the newest what is about Node itself. The tools that run
+// before there is a guest (instrumenter, transform, command) are tried on the oldest Node, which is the machine's, and where
+// they need an engine with JSPI on the newest; what does not depend on the backend is tried on one.
 import type { ViteUserConfig } from 'vitest/config';
 import { SPEC, commonTestOptions, provide } from './common.ts';
 import { nodeEnvironment } from './node.ts';
 
 const NEWEST = 26;
-const TOOLS = ['test/node/{cli,instrument,transform}*.test.ts'];
-const EXAMPLES = ['test/node/examples.test.ts'];
+const TOOLS = [
+  'test/node/cli*.test.ts',
+  'test/node/instrument{,-binaryen,-catch,-lists,-random,-refusals,-source-map}.test.ts',
+  'test/node/transform{,-cli,-options,-output,-refusals}.test.ts',
+];
 /** Takes a backend's own guests, or speaks of its own failures. */
 const OF_THE_BACKEND = [
-  'test/node/{async-context,depth,hostile,leaks,real-libraries,tasks-leaks,twice,values-leaks}.test.ts',
-  ...EXAMPLES,
+  'test/node/{async-context,depth,hostile,leaks,real-libraries,tasks-leaks,twice,values-leaks,examples}.test.ts',
 ];
 
 const isNewest = Number(process.versions.node.split('.')[0]) >= NEWEST;
 const isJspi = provide(true).backend === 'jspi';
+const onNewest = isJspi ? OF_THE_BACKEND : ['test/node/**/*.test.ts'];
 const config: ViteUserConfig = nodeEnvironment(
-  [...SPEC, ...(isJspi ? OF_THE_BACKEND : ['test/node/**/*.test.ts'])],
-  [...(commonTestOptions.exclude ?? []), ...(isNewest ? [] : [...TOOLS, ...EXAMPLES])],
+  [...SPEC, ...(isNewest ? onNewest : ['test/node/async-context.test.ts'])],
+  [...(commonTestOptions.exclude ?? []), ...TOOLS],
 );
 
 export default config;

@@ -69,11 +69,7 @@ export class Reality {
       if (trace === undefined) this.traces.set(name, [line]);
       else trace.push(line);
     };
-    const gate = (): Promise<number> => {
-      const { promise, settler } = settleable();
-      this.gates.set(this.nameOf(currentFiber()) ?? 'nobody', settler);
-      return promise;
-    };
+    const gate = (): Promise<number> => this.#gate((value) => value);
     const guest: Guest<MixedExports> = await instantiate<MixedExports>(
       module,
       {
@@ -84,7 +80,7 @@ export class Reality {
           },
           wait_i64: (x: bigint) => {
             trace(`wait_i64 ${x}`);
-            return gate().then(BigInt);
+            return this.#gate(BigInt);
           },
           wait_f64: (x: number) => {
             trace(`wait_f64 ${x}`);
@@ -143,6 +139,14 @@ export class Reality {
   /** Whoever waits at a shared gate from now on waits at another one. */
   refresh(index: number): void {
     this.shared[index] = settleable();
+  }
+
+  /** A wait that a command ends. Converted before it settles, since a reaction in between would let others overtake. */
+  #gate<T>(convert: (value: number) => T): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const settler: Settler = { resolve: (value) => resolve(convert(Number(value))), reject };
+      this.gates.set(this.nameOf(currentFiber()) ?? 'nobody', settler);
+    });
   }
 
   error(id: number): Error {

@@ -334,6 +334,7 @@ export class Scheduler implements FiberOwner, BackendHooks {
 
   suspended(task: Task): void {
     const fiber = task as RunnableFiber;
+    if (this.#isDone(fiber)) return;
     fiber.state = 'suspended';
     this.#release(fiber);
     if (this.#emit === null) return;

@@ -6,7 +6,15 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { backend, onlyOn, perBackend } from '../support/backend.ts';
 import { JSPI_ATTACKS } from './hostile/attacks-jspi.ts';
 import { ATTACKS } from './hostile/attacks.ts';
-import { hostile, hostileJspi, METADATA, METADATA_JSPI, withoutSections, withSection } from './hostile/modules.ts';
+import {
+  hostile,
+  hostileJspi,
+  type JspiParts,
+  METADATA,
+  METADATA_JSPI,
+  withoutSections,
+  withSection,
+} from './hostile/modules.ts';
 
 /** A module that does no harm, and what it says of itself. */
 const HONEST = perBackend({ asyncify: hostile({}), jspi: hostileJspi({}) });
@@ -60,9 +68,12 @@ async function use(bytes: Uint8Array, how: { spoken?: boolean; options?: object 
 /** Every outcome is a value, an error of ours, or a trap; or what the engine says of a function of another type. */
 const ALLOWED = /: (?:value|FiberError [A-Z_]+|RuntimeError|TypeError Cannot convert .* to a BigInt|0)$/;
 
-function judge({ outcomes, survived, idle, unhandled }: Report, endless = false): void {
+function judge({ outcomes, survived, idle, unhandled }: Report, endless: JspiParts['endless'] = false): void {
   const odd = outcomes.filter((outcome) => !ALLOWED.test(outcome));
-  expect(endless ? odd.filter((outcome) => !/^(?:fiber|again): pending$/.test(outcome)) : odd).toEqual([]);
+  // A guest that mixes up its own fibers loses one of them, and is never rid of it.
+  const forEver =
+    endless === 'mixes up its fibers' ? /^(?:fiber|again|dispose): pending$|^left: 1$/ : /^(?:fiber|again): pending$/;
+  expect(endless === false ? odd : odd.filter((outcome) => !forEver.test(outcome))).toEqual([]);
   expect(unhandled).toEqual([]);
   expect({ survived, idle }).toEqual({ survived: true, idle: true });
 }
@@ -75,7 +86,7 @@ describe('I.9 what a module does harms nobody else', () => {
     expect(report.outcomes).toContain('again: value');
   });
 
-  const both = (attacks: readonly (readonly [string, { readonly endless?: boolean }, Uint8Array])[]): void => {
+  const both = (attacks: readonly (readonly [string, Pick<JspiParts, 'endless'>, Uint8Array])[]): void => {
     test.each(attacks)('%s', async (_name, { endless }, bytes) => {
       judge(await use(bytes), endless);
     });

@@ -90,7 +90,7 @@ export const JSPI_ATTACKS: readonly (readonly [string, JspiParts])[] = [
     [`arrives with the token ${token}, though nothing has waited`, { attack: `(call $arrive (i32.const ${token}))` }],
     [
       `arrives with the token ${token} in place of its own`,
-      { afterSuspend: `(local.set $token (i32.const ${token}))` },
+      { afterSuspend: `(local.set $token (i32.const ${token}))`, endless: token === 2 && 'mixes up its fibers' },
     ],
     [`arrives once more, with ${token}`, { afterArrive: `(drop (call $arrive (i32.const ${token})))` }],
     [`malloc for regions gives ${token}`, { malloc: `(i32.const ${token})`, metadata: LLVM, more: stack(HONEST_GET) }],

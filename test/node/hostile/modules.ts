@@ -18,7 +18,7 @@ export interface Parts {
   /** Over the honest metadata. */
   readonly metadata?: Readonly<Record<string, unknown>>;
   /** It waits for ever of its own will: its calls end when the guest is disposed of. */
-  readonly endless?: boolean;
+  readonly endless?: boolean | 'mixes up its fibers';
 }
 
 export interface JspiParts extends Pick<

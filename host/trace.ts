@@ -12,6 +12,8 @@ const BEFORE = /^\w[\w ]*\*/;
 
 /** How the functions are named that the instrumenter has put around those of the guest. */
 const OWN = 'wasm-fibers.';
+/** Before the name of its function, that of the body in which it goes on; the function itself has called it. */
+const RESUMED = `${OWN}resumed:`;
 
 /**
  * The guest's part of a stack trace, innermost first: `name`, or `wasm-function[12]` where the module has no names.
@@ -21,13 +23,18 @@ const OWN = 'wasm-fibers.';
  */
 export function guestFrames(stack: string | undefined, places = false): string[] {
   const frames: string[] = [];
+  let skipped: string | null = null;
   for (const line of stack?.split('\n') ?? []) {
     const match = FRAME.exec(line);
     if (match === null && BEFORE.test(line)) break;
     if (match === null) continue;
     const [, prefix = '', index = '', offset = ''] = match;
-    const name = prefix.replace(/^.*?\.wasm\./, '');
-    if (name.startsWith(OWN)) continue;
+    let name = prefix.replace(/^.*?\.wasm\./, '');
+    const isSkipped = name === skipped;
+    skipped = null;
+    if (isSkipped) continue;
+    if (name.startsWith(RESUMED)) skipped = name = name.slice(RESUMED.length);
+    else if (name.startsWith(OWN)) continue;
     const place = places ? index + offset : index;
     frames.push(!name || name.includes(':wasm') ? place : places ? `${name} (${place})` : name);
   }

@@ -19,6 +19,8 @@ export interface InstrumentFlags {
   readonly suspending?: readonly string[];
   /** Absent if nothing was said: each target has a default of its own. */
   readonly optimize?: { readonly optimizeLevel: 0 | 1 | 2 | 3 | 4; readonly shrinkLevel: 0 | 1 | 2 };
+  /** Absent if nothing was said: it depends on the level. */
+  readonly fastPath?: boolean;
   readonly only?: readonly string[];
   readonly add?: readonly string[];
   readonly remove?: readonly string[];
@@ -98,9 +100,10 @@ function whatToWrite(input: string, flags: InstrumentFlags): Wanted[] {
 }
 
 function optionsFor({ target, sourceMapUrl }: Wanted, flags: InstrumentFlags, map: string | null): Job['options'] {
-  const { only = [], add = [], remove = [], ignoreIndirect = false } = flags;
+  const { only = [], add = [], remove = [], ignoreIndirect = false, fastPath } = flags;
+  const path = fastPath === undefined ? {} : { fastPath };
   // In a pair they are for the module that they mean something for.
-  const lists = flags.target === 'both' && target === 'jspi' ? {} : { only, add, remove, ignoreIndirect };
+  const lists = flags.target === 'both' && target === 'jspi' ? {} : { only, add, remove, ignoreIndirect, ...path };
   return {
     target,
     suspending: flags.suspending ?? [],

@@ -105,6 +105,8 @@ function addInstrument(root: Command): void {
     )
     .option('-g, --debug-names', 'keep function names (the default)')
     .option('--strip-debug', 'drop function names: smaller, but errors and stack traces show numbers')
+    .option('--fast-path', 'have functions jump to where they go on: fast where nothing waits (the default)')
+    .option('--no-fast-path', "use Binaryen's Asyncify pass instead: slower where nothing waits")
     .option('--only <function>', 'instrument these functions only; repeatable, * is a wildcard', collect)
     .option('--add <function>', 'instrument these functions too, and all that call them', collect)
     .option('--remove <function>', 'never instrument these; a suspension above one traps and names it', collect)

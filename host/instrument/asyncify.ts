@@ -5,17 +5,21 @@
 import { FiberError } from '../errors.ts';
 import { maySuspend } from './binary/analysis.ts';
 import { functionImports, functionName } from './binary/module.ts';
-import type { Binaryen, BinaryenModule, PassArgument } from './binaryen.ts';
+import type { Binaryen, BinaryenModule, PassArgument, Ref } from './binaryen.ts';
 import { enumerate } from './lists.ts';
 import { emit, optimise, readModule } from './optimizer.ts';
 import { addCatchDepth } from './passes/catch-depth.ts';
-import { OUT_OF_LINE, addSegments } from './passes/segments.ts';
+import { addSegments } from './passes/segments.ts';
 import { hideTailCalls } from './passes/tail-calls.ts';
+import { addSwitching } from './passes/switching.ts';
+import { OUT_OF_LINE } from './passes/window.ts';
 import { describe } from './plan.ts';
 import type { Plan, Report, Rewritten } from './plan.ts';
 import type { Preparation } from './preparation.ts';
 import { OTHER_TARGET, referenceSuspects, unsupported } from './refuse.ts';
-import { attachLocations } from './source-map.ts';
+import { RESUMED } from './fast-path/bodies.ts';
+import { attachLocations, NO_LOCATIONS } from './source-map.ts';
+import type { Locations } from './source-map.ts';
 import { Walker } from './walk.ts';
 
 export function rewriteForAsyncify(
@@ -32,6 +36,14 @@ export function rewriteForAsyncify(
   }
 }
 
+/** What has been done to the functions that may suspend. */
+interface Instrumented {
+  /** Bytes. */
+  readonly largestFrame: number;
+  /** How many they are. */
+  readonly instrumented: number;
+}
+
 class Rewriter {
   readonly #binaryen: Binaryen;
   readonly #plan: Plan;
@@ -40,6 +52,7 @@ class Rewriter {
   readonly #walker: Walker;
   /** Binaryen's name of every function, by index in the prepared module. */
   readonly #names: readonly string[];
+  #locations: Locations = NO_LOCATIONS;
 
   constructor(binaryen: Binaryen, plan: Plan, preparation: Preparation, module: BinaryenModule) {
     this.#binaryen = binaryen;
@@ -58,23 +71,22 @@ class Rewriter {
     const { outline, sourceMap } = this.#preparation;
     report('preparing', 'preparing the module');
     this.#flattenOpaque();
-    if (sourceMap !== null) attachLocations(this.#walker, this.#module, outline, sourceMap);
+    if (sourceMap !== null) this.#locations = attachLocations(this.#walker, this.#module, outline, sourceMap);
     if (!this.#module.hasMemory()) this.#module.setMemory(1, 65_536, 'wasm-fibers.memory');
     const catchDepth = this.#addCatchDepth();
 
-    report('instrumenting', 'running Asyncify');
-    this.#runAsyncify();
-    const segments = addSegments(this.#walker, this.#module);
+    report('instrumenting', settings.fastPath ? 'instrumenting the functions' : 'running Asyncify');
+    const { largestFrame, instrumented } = settings.fastPath ? this.#addFastPaths() : this.#addAsyncify();
 
     if (settings.optimizeLevel > 0 || settings.shrinkLevel > 0) {
       report('optimising', 'optimising the instrumented module');
-      optimise(this.#binaryen, this.#module, this.#plan, [OUT_OF_LINE, ...this.#leftOut()]);
+      optimise(this.#binaryen, this.#module, this.#plan, [...OUT_OF_LINE, `${RESUMED}*`, ...this.#outOfLine()]);
     }
-    const metadata = describe(this.#plan, { largestFrame: segments.largestFrame, catchDepth });
+    const metadata = describe(this.#plan, { largestFrame, catchDepth });
 
     report('writing', 'writing the instrumented module');
     const emitted = emit(this.#binaryen, this.#walker, this.#module, this.#plan);
-    return { ...emitted, metadata, instrumented: segments.instrumented.length };
+    return { ...emitted, metadata, instrumented };
   }
 
   /**
@@ -108,6 +120,43 @@ class Rewriter {
     const name = this.#names[this.#preparation.indexOf(index)];
     if (name === undefined) throw new FiberError('INTERNAL', `There is no function ${index} in this module.`);
     return name;
+  }
+
+  #addAsyncify(): Instrumented {
+    this.#runAsyncify();
+    const { largestFrame, instrumented } = addSegments(this.#walker, this.#module);
+    return { largestFrame, instrumented: instrumented.length };
+  }
+
+  #addFastPaths(): Instrumented {
+    const { settings, instrumented, suspending, added } = this.#plan;
+    const { raw } = this.#walker;
+    const named = (indices: Iterable<number>): Set<string> => new Set([...indices].map((index) => this.#name(index)));
+    const rewritten = named(instrumented);
+    const leftOut = named(this.#leftOut());
+    const reached = new Set([...named(suspending), ...rewritten, ...leftOut]);
+    const listed = named(settings.only.length > 0 ? instrumented : added);
+    const call = raw.id('Call');
+    const indirect = raw.id('CallIndirect');
+    const functions = [...this.#walker.functions(this.#module)];
+    const select = (wanted: ReadonlySet<string>): Ref[] =>
+      functions.filter((func) => wanted.has(raw.functionName(func)));
+    const { references, ...counted } = addSwitching(this.#walker, this.#module, select(rewritten), select(leftOut), {
+      isPoint: (caller) => {
+        const indirectSuspends = !settings.ignoreIndirect || listed.has(caller) || leftOut.has(caller);
+        return (id, expression) => {
+          // What a tail call reaches returns to another function.
+          if (id === indirect) return indirectSuspends && raw.call('CallIndirectIsReturn')(expression) === 0;
+          if (id !== call || raw.call('CallIsReturn')(expression) !== 0) return false;
+          return reached.has(raw.string(raw.call('CallGetTarget')(expression)));
+        };
+      },
+      mayCopy: settings.shrinkLevel === 0,
+      isRewritten: (callee) => rewritten.has(callee),
+      onCopy: (func, copy, original) => this.#locations.copy(func, copy, original),
+    });
+    if (references.length > 0) throw keepsReferences(references);
+    return counted;
   }
 
   #runAsyncify(): void {
@@ -149,13 +198,7 @@ class Rewriter {
     const suspects = referenceSuspects(outline, analysis, instrumented);
     const guilty = suspects.length === 1 ? suspects : suspects.slice(0, 64).filter((index) => this.#failsAlone(index));
     if (guilty.length === 0) return;
-    const names = guilty.map((index) => `"${functionName(outline, index)}"`);
-    const subject =
-      names.length === 1 ? `The function ${names[0] ?? ''} keeps` : `The functions ${enumerate(names, 3)} keep`;
-    throw unsupported(
-      `${subject} a reference (externref, funcref or a GC type) alive across a call that may suspend; such values cannot be written into memory. ` +
-        `Keep it in a table or a global across the call, and a number in the function. ${OTHER_TARGET}`,
-    );
+    throw keepsReferences(guilty.map((index) => functionName(outline, index)));
   }
 
   #failsAlone(index: number): boolean {
@@ -171,15 +214,28 @@ class Rewriter {
     }
   }
 
-  /** Functions that trap if something below them suspends; they stay out of line, so that the trap has their name. */
-  #leftOut(): string[] {
+  /** Functions that trap if something below them suspends, by index in the source. */
+  #leftOut(): number[] {
     const { outline, analysis, settings, suspending, instrumented } = this.#plan;
     if (!settings.asserts) return [];
-    const names = [...maySuspend(outline, analysis, suspending, false)]
-      .filter((index) => !instrumented.has(index))
-      .map((index) => this.#name(index));
-    return names.length <= MAX_OUT_OF_LINE ? names : [];
+    return [...maySuspend(outline, analysis, suspending, false)].filter((index) => !instrumented.has(index));
   }
+
+  /** They stay out of line, so that the trap has their name. */
+  #outOfLine(): string[] {
+    const leftOut = this.#leftOut();
+    return leftOut.length <= MAX_OUT_OF_LINE ? leftOut.map((index) => this.#name(index)) : [];
+  }
+}
+
+function keepsReferences(functions: readonly string[]): FiberError {
+  const names = functions.map((name) => `"${name}"`);
+  const subject =
+    names.length === 1 ? `The function ${names[0] ?? ''} keeps` : `The functions ${enumerate(names, 3)} keep`;
+  return unsupported(
+    `${subject} a reference (externref, funcref or a GC type) alive across a call that may suspend; such values cannot be written into memory. ` +
+      `Keep it in a table or a global across the call, and a number in the function. ${OTHER_TARGET}`,
+  );
 }
 
 /**

@@ -9,6 +9,11 @@ import { FiberError } from '../errors.ts';
 /** An address inside Binaryen: of an expression, a function, a type. */
 export type Ref = number;
 
+export interface Memory {
+  load(offset: number, align: number, pointer: Ref): Ref;
+  store(offset: number, align: number, pointer: Ref, value: Ref): Ref;
+}
+
 /** What passes use of a binaryen.js module. The package's own declarations lag behind it. */
 export interface BinaryenModule {
   readonly ptr: Ref;
@@ -18,15 +23,31 @@ export interface BinaryenModule {
     tee(index: number, value: Ref, type: Ref): Ref;
   };
   readonly global: { get(name: string, type: Ref): Ref; set(name: string, value: Ref): Ref };
-  readonly i32: {
-    load(offset: number, align: number, pointer: Ref): Ref;
-    store(offset: number, align: number, pointer: Ref, value: Ref): Ref;
+  readonly i32: Memory & {
     const(value: number): Ref;
     add(left: Ref, right: Ref): Ref;
     sub(left: Ref, right: Ref): Ref;
+    eqz(value: Ref): Ref;
+    eq(left: Ref, right: Ref): Ref;
+    and(left: Ref, right: Ref): Ref;
+    shr_u(left: Ref, right: Ref): Ref;
     gt_u(left: Ref, right: Ref): Ref;
+    lt_u(left: Ref, right: Ref): Ref;
     le_u(left: Ref, right: Ref): Ref;
   };
+  readonly i64: Memory & { const(value: bigint): Ref };
+  readonly f32: Memory & { const(value: number): Ref };
+  readonly f64: Memory & { const(value: number): Ref };
+  readonly v128: Memory & { const(bytes: readonly number[]): Ref };
+  readonly ref: { null(type: Ref): Ref };
+  readonly tuple: { make(values: readonly Ref[]): Ref; extract(tuple: Ref, index: number): Ref };
+  nop(): Ref;
+  unreachable(): Ref;
+  drop(value: Ref): Ref;
+  loop(label: string | null, body: Ref): Ref;
+  br(label: string, condition?: undefined, value?: Ref): Ref;
+  br_if(label: string, condition: Ref, value?: Ref): Ref;
+  switch(labels: readonly string[], otherwise: string, index: Ref): Ref;
   /** `type` is `auto` for that of the last child: without it a block has none. */
   block(label: string | null, children: readonly Ref[], type: Ref): Ref;
   if(condition: Ref, ifTrue: Ref, ifFalse?: Ref): Ref;
@@ -58,9 +79,16 @@ export interface BinaryenModule {
 export interface Binaryen {
   readonly none: Ref;
   readonly i32: Ref;
+  readonly i64: Ref;
+  readonly f32: Ref;
+  readonly f64: Ref;
+  readonly v128: Ref;
   readonly auto: Ref;
   readonly unreachable: Ref;
   readonly Features: Readonly<Record<string, number>>;
+  emitText(expression: Ref): string;
+  createType(types: readonly Ref[]): Ref;
+  expandType(type: Ref): Ref[];
   readBinary(data: Uint8Array, features: number): BinaryenModule;
   getOptimizeLevel(): number;
   setOptimizeLevel(level: number): void;

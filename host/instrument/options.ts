@@ -37,6 +37,12 @@ export interface InstrumentOptions {
   readonly optimizeLevel?: 0 | 1 | 2 | 3 | 4;
   /** 0 to 2: prefer size over speed. `-Os` is level 2 with 1, `-Oz` level 2 with 2. Default 0. */
   readonly shrinkLevel?: 0 | 1 | 2;
+  /**
+   * Have functions jump to where they go on (see docs/how-it-works.md): where nothing suspends they are nearly as fast as not
+   * instrumented, and the module is smaller than what Binaryen's Asyncify pass makes of it. Functions that gain by it get a
+   * second body, but not with a `shrinkLevel` above 0. Default true; false is for Binaryen's pass.
+   */
+  readonly fastPath?: boolean;
   /** Instrument exactly these functions (names or patterns). Makes suspensions elsewhere trap: see `remove`. */
   readonly only?: readonly string[];
   /** Instrument these functions, and all that call them, as well. */
@@ -76,6 +82,7 @@ export interface Settings {
   readonly target: Target;
   readonly optimizeLevel: number;
   readonly shrinkLevel: number;
+  readonly fastPath: boolean;
   readonly only: readonly string[];
   readonly add: readonly string[];
   readonly remove: readonly string[];
@@ -98,6 +105,7 @@ const KNOWN = [
   'target',
   'optimizeLevel',
   'shrinkLevel',
+  'fastPath',
   'only',
   'add',
   'remove',
@@ -150,11 +158,14 @@ export function settle(options: InstrumentOptions): Settings {
   if (sourceMapUrl !== null && typeof sourceMapUrl !== 'string') {
     throw invalid('sourceMapUrl', 'must be a string', sourceMapUrl);
   }
+  const optimizeLevel = level(options, 'optimizeLevel', target === 'jspi' ? 0 : 1, 4);
+  const shrinkLevel = level(options, 'shrinkLevel', 0, 2);
   return {
     suspending: names(options, 'suspending'),
     target,
-    optimizeLevel: level(options, 'optimizeLevel', target === 'jspi' ? 0 : 1, 4),
-    shrinkLevel: level(options, 'shrinkLevel', 0, 2),
+    optimizeLevel,
+    shrinkLevel,
+    fastPath: flag(options, 'fastPath', target === 'asyncify'),
     only,
     add,
     remove,
@@ -174,7 +185,7 @@ export function settle(options: InstrumentOptions): Settings {
 
 /** Which functions are rewritten is no question where none is. */
 function refuseLists(options: InstrumentOptions): void {
-  for (const key of ['only', 'add', 'remove', 'ignoreIndirect'] as const) {
+  for (const key of ['fastPath', 'only', 'add', 'remove', 'ignoreIndirect'] as const) {
     const value: unknown = options[key];
     const given = Array.isArray(value) ? value.length > 0 : value !== undefined && value !== false;
     if (given) {
@@ -209,7 +220,11 @@ function isName(value: unknown): boolean {
   return typeof value === 'string' && value !== '';
 }
 
-function flag(options: InstrumentOptions, key: 'ignoreIndirect' | 'debugNames', otherwise: boolean): boolean {
+function flag(
+  options: InstrumentOptions,
+  key: 'ignoreIndirect' | 'debugNames' | 'fastPath',
+  otherwise: boolean,
+): boolean {
   const value = options[key] ?? otherwise;
   if (typeof value !== 'boolean') throw invalid(key, 'must be true or false', value);
   return value;

@@ -46,7 +46,7 @@ export function keepsNames({ outline, settings }: Plan): boolean {
 /** What the custom section says. */
 export function describe(plan: Plan, frames: Pick<Metadata, 'largestFrame' | 'catchDepth'>): Metadata {
   const { outline, settings, suspending, stack, allocator, source, fiberGlobals } = plan;
-  const { target, only, add, remove, ignoreIndirect, asserts, optimizeLevel, shrinkLevel } = settings;
+  const { target, fastPath, only, add, remove, ignoreIndirect, asserts, optimizeLevel, shrinkLevel } = settings;
   return {
     version: FORMAT_VERSION,
     target,
@@ -69,7 +69,7 @@ export function describe(plan: Plan, frames: Pick<Metadata, 'largestFrame' | 'ca
       optimizeLevel,
       shrinkLevel,
       suspending: settings.suspending,
-      ...(target === 'jspi' ? {} : { only, add, remove, ignoreIndirect, asserts }),
+      ...(target === 'jspi' ? {} : { fastPath, only, add, remove, ignoreIndirect, asserts }),
     },
   };
 }

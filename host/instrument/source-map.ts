@@ -132,8 +132,17 @@ interface Expression {
   readonly ref: Ref;
 }
 
+/** Where expressions came from. Binaryen.js can be told, but not asked. */
+export interface Locations {
+  /** Gives an expression of a function the location of another one, if that has one. */
+  copy(func: Ref, to: Ref, from: Ref): void;
+}
+
+export const NO_LOCATIONS: Locations = { copy() {} };
+
 /** Gives the expressions of a module that was just read their locations. */
-export function attachLocations(walker: Walker, module: BinaryenModule, outline: Outline, map: SourceMap): void {
+export function attachLocations(walker: Walker, module: BinaryenModule, outline: Outline, map: SourceMap): Locations {
+  const known = new Map<Ref, readonly [file: number, line: number, column: number]>();
   const files = map.sources.map((name) => module.addDebugInfoFileName(name));
   const expressionsOf = kindsOfExpressions(walker);
   for (const [index, body] of outline.bodies.entries()) {
@@ -143,9 +152,17 @@ export function attachLocations(walker: Walker, module: BinaryenModule, outline:
     for (const [{ mapping }, { ref }] of pair(instructions, expressionsOf(walker.tree(func)))) {
       if (mapping === null) continue;
       const [, source, line, column] = mapping;
-      module.setDebugLocation(func, ref, files[source] ?? 0, line + 1, column);
+      const location = [files[source] ?? 0, line + 1, column] as const;
+      known.set(ref, location);
+      module.setDebugLocation(func, ref, ...location);
     }
   }
+  return {
+    copy(func, to, from) {
+      const location = known.get(from);
+      if (location !== undefined) module.setDebugLocation(func, to, ...location);
+    },
+  };
 }
 
 /** The instructions of a body that matter here, each with the place that it came from. */

@@ -139,6 +139,16 @@ export class Walker {
       });
   }
 
+  /**
+   * The locals that an expression reads in operands that binaryen-c.h does not show, in flat code, where these are locals and
+   * constants. Only its printed form has them.
+   */
+  hiddenReads(expression: Ref): number[] {
+    if (this.#shapes.has(this.raw.getId(expression))) return [];
+    const text = this.raw.binaryen.emitText(expression);
+    return [...text.matchAll(/\(local\.get \$(\d+)\)/g)].map(([, index]) => Number(index));
+  }
+
   /** The functions that have a body. */
   *functions(module: BinaryenModule): Generator<Ref> {
     const count = module.getNumFunctions();
@@ -146,6 +156,22 @@ export class Walker {
       const func = module.getFunctionByIndex(index);
       if (this.#getBody(func) !== 0) yield func;
     }
+  }
+
+  /** Types of the parameters and variables of a function, by index. */
+  locals(func: Ref): Ref[] {
+    const { raw } = this;
+    const params = raw.binaryen.expandType(raw.call('FunctionGetParams')(func));
+    const getVar = raw.call('FunctionGetVar');
+    const vars = Array.from({ length: raw.call('FunctionGetNumVars')(func) }, (_, index) => getVar(func, index));
+    return [...params, ...vars];
+  }
+
+  /** Makes the types of all expressions of a function right again, after some were replaced by others of another type. */
+  finalise(func: Ref): void {
+    const finalise = this.raw.call('ExpressionFinalize');
+    const { expressions } = this.tree(func);
+    for (let at = expressions.length - 1; at >= 0; at--) finalise(expressions[at] ?? 0);
   }
 
   /** Lays out the body of a function. */

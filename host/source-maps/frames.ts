@@ -40,6 +40,8 @@ export interface Line {
 const WASM = /^(.*)wasm-function\[(\d+)\]:(0x[0-9a-f]+)\)?$/i;
 /** How the functions are named that the instrumenter has put around those of the guest; as in trace.ts, which this entry does without. */
 const OWN = 'wasm-fibers.';
+/** Before the name of its function, that of the body in which it goes on. */
+const RESUMED = `${OWN}resumed:`;
 const LEAD = /^\s*(?:at )?(?:async )?/;
 /** SpiderMonkey, where a debugger looks on: `promise callback*`, `async*`, `setTimeout handler*`. */
 const CAUSE = /^[A-Za-z][\w .]*\*/;
@@ -51,13 +53,34 @@ const CAUSE = /^[A-Za-z][\w .]*\*/;
 export function parseStack(stack: string, message: string): Line[] {
   const from = endOfHeader(stack, message);
   // The rest of the message's last line is empty.
-  const lines = stack
+  const parsed = stack
     .slice(from)
     .split('\n')
-    .map((line) => parseLine(line))
-    .filter(({ frame }) => frame?.name?.startsWith(OWN) !== true);
+    .map((line) => parseLine(line));
+  const lines = joinBodies(
+    parsed,
+    ({ frame }) => frame?.name ?? null,
+    (line, name) => ({ ...line, frame: line.frame === null ? null : { ...line.frame, name } }),
+  ).filter(({ frame }) => frame?.name?.startsWith(OWN) !== true);
   const [rest, ...others] = lines;
   return from === 0 || rest === undefined ? lines : [verbatim(stack.slice(0, from) + rest.text), ...others];
+}
+
+/** A function that was resumed has two frames, the outer one of which has done nothing but call the inner one: makes it one. */
+export function joinBodies<T>(
+  lines: readonly T[],
+  nameOf: (line: T) => string | null,
+  rename: (line: T, name: string) => T,
+): T[] {
+  const joined: T[] = [];
+  let outer: string | null = null;
+  for (const line of lines) {
+    const name = nameOf(line);
+    const isOuter = name !== null && name === outer;
+    outer = name?.startsWith(RESUMED) === true ? name.slice(RESUMED.length) : null;
+    if (!isOuter) joined.push(outer === null ? line : rename(line, outer));
+  }
+  return joined;
 }
 
 /** V8 begins with `Name: message`; others with the first frame, which may happen to have the message's text in it. */

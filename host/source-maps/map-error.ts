@@ -2,7 +2,16 @@
  * Puts source locations into stack traces. What holds: an error stays the same object, nothing here throws while an
  * error is being handled, and what is mapped once is not mapped again.
  */
-import { type Line, type Location, type WasmFrame, isBoundary, parseLine, parseStack, printFrame } from './frames.ts';
+import {
+  type Line,
+  type Location,
+  type WasmFrame,
+  isBoundary,
+  joinBodies,
+  parseLine,
+  parseStack,
+  printFrame,
+} from './frames.ts';
 import type { SourceMap } from './source-map.ts';
 
 /** A frame of a guest, innermost first in lists. Lines and columns count from 1, as editors do. */
@@ -174,13 +183,19 @@ function print({ line, place, name }: Mapped): string {
 /** Finds the map of each frame, and the place. */
 function applyMaps(lines: readonly Mapped[], maps: readonly SourceMap[]): Mapped[] {
   const groups = groupFrames(lines);
-  return lines.map((each, at) => {
+  const mapped = lines.map((each, at) => {
     const { frame } = each.line;
     if (frame === null || each.place !== null) return each;
     const map = chooseMap(frame, groups[at] ?? [frame], maps);
     if (map === null) return each;
     return { ...each, map, place: map.locate(frame), name: each.name ?? map.nameOf(frame) };
   });
+  // Where the module has no names, only the map knows.
+  return joinBodies(
+    mapped,
+    ({ name }) => name,
+    (each, name) => ({ ...each, name }),
+  );
 }
 
 /**

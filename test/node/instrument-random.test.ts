@@ -31,7 +31,13 @@ test.each(Array.from({ length: SEEDS }, (_, index) => FIRST + index))('random mo
   const wasm = await randomModule(folder, seed);
   const inspection = inspect(wasm);
   const optimizeLevel = ([0, 1, 2, 3, 4] as const)[seed % 5] ?? 0;
-  const options = { suspending: ['*'], allocator: 'memory.grow', shadowStack: 'none', optimizeLevel } as const;
+  const options = {
+    suspending: ['*'],
+    allocator: 'memory.grow',
+    shadowStack: 'none',
+    optimizeLevel,
+    fastPath: seed % 4 !== 0,
+  } as const;
   const result = await instrument(wasm, options).catch((error: unknown) => {
     // What is refused must be refused by name; nothing else may fail.
     if (error instanceof FiberError && error.code === 'UNSUPPORTED_FEATURE') return null;

@@ -66,11 +66,11 @@ describe('asconfig.json', () => {
     ],
     [
       '{ "wasm-fibers": { "colour": 1 } }',
-      'there is no option "colour": known are suspending, only, add, remove, ignoreIndirect, target',
+      'there is no option "colour": known are suspending, only, add, remove, ignoreIndirect, fastPath, target',
     ],
     [
       '{ "wasm-fibers": [] }',
-      '"wasm-fibers" must be an object with any of suspending, only, add, remove, ignoreIndirect, target.',
+      '"wasm-fibers" must be an object with any of suspending, only, add, remove, ignoreIndirect, fastPath, target.',
     ],
     [
       '{ "targets": { "release": { "wasm-fibers": { "only": [""] } } } }',

@@ -38,6 +38,11 @@ export interface WasmFibersOptions {
   readonly remove?: readonly string[];
   /** Take it that no call of a function value waits. One that does traps. Default false. */
   readonly ignoreIndirect?: boolean;
+  /**
+   * Have functions jump to where they go on: nearly as fast as not instrumented where nothing waits. Default true; false is
+   * for Binaryen's Asyncify pass.
+   */
+  readonly fastPath?: boolean;
 }
 
 /** What `wasmFibers()` takes besides. */
@@ -74,6 +79,8 @@ export interface Settings {
   readonly add: readonly string[];
   readonly remove: readonly string[];
   readonly ignoreIndirect: boolean;
+  /** Null if nothing was said. */
+  readonly fastPath: boolean | null;
   readonly asc: AscOptions;
 }
 
@@ -105,6 +112,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   add: LIST,
   remove: LIST,
   ignoreIndirect: { wanted: 'true or false', fits: (value) => typeof value === 'boolean' },
+  fastPath: { wanted: 'true or false', fits: (value) => typeof value === 'boolean' },
   target: { wanted: '"asyncify", "jspi" or "both"', fits: (value) => TARGETS.includes(value) },
 } satisfies Record<keyof WasmFibersOptions, Rule>;
 const KEYS = Object.keys(RULES);
@@ -154,6 +162,7 @@ export async function readSettings(given: TransformOptions, context: TransformCo
     add: all('add'),
     remove: all('remove'),
     ignoreIndirect: nearest('ignoreIndirect') ?? false,
+    fastPath: nearest('fastPath') ?? null,
     asc: options,
   };
 }

@@ -31,7 +31,10 @@ export class NotInstrumentable extends Error {
   }
 }
 
-export interface OutputOptions extends Pick<InstrumentOptions, 'only' | 'add' | 'remove' | 'ignoreIndirect'> {
+export interface OutputOptions extends Pick<
+  InstrumentOptions,
+  'only' | 'add' | 'remove' | 'ignoreIndirect' | 'fastPath'
+> {
   readonly target: TransformTarget;
   /** `module.name` */
   readonly suspending: readonly string[];
@@ -235,10 +238,11 @@ export class Output {
   /** Which functions save their frames: Asyncify's affair. Whoever asks for it and for JSPI alone is refused. */
   #lists(functions: readonly string[]): Partial<InstrumentOptions> {
     const lists = LISTS.map((list) => [list, this.#left(list, functions)] as const);
-    const { ignoreIndirect = false } = this.#options;
+    const { ignoreIndirect = false, fastPath } = this.#options;
     return {
       ...Object.fromEntries(lists.filter(([, left]) => left.length > 0)),
       ...(ignoreIndirect && { ignoreIndirect }),
+      ...(fastPath !== undefined && { fastPath }),
     };
   }
 

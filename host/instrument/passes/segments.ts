@@ -6,48 +6,31 @@
  *     push   (i32.store (global.get $data) (i32.add (i32.load (global.get $data)) (i32.const N)))     behind the N bytes it wrote
  *     pop    (i32.store (global.get $data) (i32.sub (i32.load (global.get $data)) (i32.const N)))     before it reads them
  *
- * and the stored value of each becomes a call:
- *
- *     push(N)   p = pos + N; if (p + LARGEST > end) p = drain(p); return p
- *     pop(N)    p = pos;     if (p <= start)        p = refill(); return p - N
- *
- * Invariant: before every push LARGEST bytes are free, LARGEST being the largest N. `drain` has the host take the
- * frames away, `refill` has it put back the segment that it took last; a segment always ends where a push ended.
+ * and the stored value of each becomes a call of the functions in window.ts, which do look.
  */
 import { FiberError } from '../../errors.ts';
 import type { BinaryenModule, Ref } from '../binaryen.ts';
 import type { Tree, Walker } from '../walk.ts';
-
-const DATA = '__asyncify_data';
-const PUSH = 'wasm-fibers.push';
-const POP = 'wasm-fibers.pop';
-const DRAIN = 'wasm-fibers.drain';
-const REFILL = 'wasm-fibers.refill';
-
-/** Bytes before the first frame: position, end, and eight that the runtime keeps for itself. */
-const HEADER = 16;
-
-/** Pattern for the functions of this pass that must stay out of line: they would be copied into every other function. */
-export const OUT_OF_LINE: string = 'wasm-fibers.p*';
+import { addWindowFunctions, DATA, POP, PUSH } from './window.ts';
 
 export interface Segments {
   /** Bytes of the largest push; 0 if nothing was instrumented. */
   readonly largestFrame: number;
-  /** Names of the functions that save frames. */
-  readonly instrumented: readonly string[];
+  /** The functions that save frames. */
+  readonly instrumented: readonly Ref[];
 }
 
 export function addSegments(walker: Walker, module: BinaryenModule): Segments {
   const pass = new Matcher(walker);
-  const instrumented: string[] = [];
+  const instrumented: Ref[] = [];
   const moves: { push: boolean; size: number; store: Ref }[] = [];
   for (const func of walker.functions(module)) {
     const before = moves.length;
     pass.collect(walker.tree(func), moves);
-    if (moves.length > before) instrumented.push(walker.raw.functionName(func));
+    if (moves.length > before) instrumented.push(func);
   }
   const largestFrame = moves.reduce((largest, move) => Math.max(largest, move.size), 0);
-  addRuntime(walker, module, largestFrame);
+  addWindowFunctions(walker, module, largestFrame);
   const setValue = walker.raw.call('StoreSetValue');
   for (const { push, size, store } of moves) {
     setValue(store, module.call(push ? PUSH : POP, [module.i32.const(size)], walker.raw.binaryen.i32));
@@ -124,49 +107,4 @@ class Matcher {
         'This version of binaryen differs from the one that wasm-fibers was made for (132): npm i -D binaryen@132',
     );
   }
-}
-
-function addRuntime(walker: Walker, module: BinaryenModule, largest: number): void {
-  const { auto, i32, none } = walker.raw.binaryen;
-  const data = (): Ref => module.global.get(DATA, i32);
-  const position = (): Ref => module.i32.load(0, 4, data());
-  module.addFunctionImport(DRAIN, 'wasm-fibers', 'drain', i32, i32);
-  module.addFunctionImport(REFILL, 'wasm-fibers', 'refill', none, i32);
-  const get = (): Ref => module.local.get(1, i32);
-  module.addFunction(
-    PUSH,
-    i32,
-    i32,
-    [i32],
-    module.block(
-      null,
-      [
-        module.local.set(1, module.i32.add(position(), module.local.get(0, i32))),
-        module.if(
-          module.i32.gt_u(module.i32.add(get(), module.i32.const(largest)), module.i32.load(4, 4, data())),
-          module.local.set(1, module.call(DRAIN, [get()], i32)),
-        ),
-        get(),
-      ],
-      auto,
-    ),
-  );
-  module.addFunction(
-    POP,
-    i32,
-    i32,
-    [i32],
-    module.block(
-      null,
-      [
-        module.local.set(1, position()),
-        module.if(
-          module.i32.le_u(get(), module.i32.add(data(), module.i32.const(HEADER))),
-          module.local.set(1, module.call(REFILL, [], i32)),
-        ),
-        module.i32.sub(get(), module.local.get(0, i32)),
-      ],
-      auto,
-    ),
-  );
 }

@@ -1,0 +1,166 @@
+/**
+ * Functions that can unwind and rewind, and pay next to nothing while nothing suspends.
+ *
+ * The protocol is Asyncify's, so that the host need not know who rewrote a function: a global says whether code runs (0),
+ * unwinds (1) or rewinds (2), another one where the window is.
+ *
+ *     f(params)
+ *       if (state) { load the frame, and jump to the point at which it was saved }
+ *       ... the code as its compiler made it; behind each call that may suspend:
+ *       if (state) leave
+ *       ...
+ *       return
+ *     leave:
+ *       save what is alive, and the number of the point
+ *       return a placeholder
+ *
+ * Asyncify comes back to a point by running the whole function again and skipping every piece of code on the way, so each
+ * piece begins with a question for the state, also when nothing has ever suspended. Here a rewinding function jumps
+ * (lower.ts). So what runs in the state 0 are the tests behind the calls, which Asyncify has too, one at the beginning of
+ * the function, and one at the head of each loop with a suspension point in it, of a local. And a function that was
+ * resumed goes on in the very code that had suspended: as fast, and with native frames as large, as before.
+ *
+ * What was tried before, and was worse: two bodies for each function, Asyncify's own and a copy of it in which all questions
+ * are answered "normal" (as fast, but 1.85 times as large, and resumed functions stay slow until their next loop).
+ *
+ * Invariants:
+ * - Entered in state 2, a function runs nothing but its loading before it repeats the call at the point.
+ * - What a repeated call is given does not matter to a function of the guest, which loads its own frame. An import gets the
+ *   same values again, and an indirect call has the same target.
+ */
+import type { BinaryenModule, Ref } from '../binaryen.ts';
+import type { Walker } from '../walk.ts';
+import { Bodies } from './bodies.ts';
+import { Frames, type WindowAccess } from './frames.ts';
+import { liveBehind } from './liveness.ts';
+import { type Lowered, Lowering, NotFlat } from './lower.ts';
+import { type Alive, groupPlaces, levelsIn } from './places.ts';
+import { type IsPoint, Shape } from './shape.ts';
+
+export interface FastPathOptions {
+  /** Which calls in this function may suspend? By Binaryen's name. */
+  readonly isPoint: (caller: string) => IsPoint;
+  /** Is this function of the guest rewritten too, so that what it is given does not matter while it rewinds? */
+  readonly isRewritten: (callee: string) => boolean;
+  /** May functions get a second body? */
+  readonly mayCopy: boolean;
+  readonly state: () => Ref;
+  readonly window: WindowAccess;
+  /** Told of each expression of a copy of a function. */
+  readonly onCopy: (func: Ref, copy: Ref, original: Ref) => void;
+}
+
+export interface FastPaths {
+  /** Bytes. */
+  readonly largestFrame: number;
+  readonly functions: number;
+  /** Names of functions that would have to save a reference. */
+  readonly references: readonly string[];
+}
+
+/** @param functions to be rewritten */
+export function addFastPaths(
+  walker: Walker,
+  module: BinaryenModule,
+  functions: readonly Ref[],
+  options: FastPathOptions,
+): FastPaths {
+  const pass = new FastPathPass(walker, module, options);
+  for (const func of functions) pass.run(func);
+  return pass;
+}
+
+class FastPathPass implements FastPaths {
+  largestFrame = 0;
+  functions = 0;
+  readonly references: string[] = [];
+  readonly #walker: Walker;
+  readonly #module: BinaryenModule;
+  readonly #options: FastPathOptions;
+  readonly #call: number;
+  readonly #localGet: number;
+
+  constructor(walker: Walker, module: BinaryenModule, options: FastPathOptions) {
+    this.#walker = walker;
+    this.#module = module;
+    this.#options = options;
+    const { raw } = walker;
+    this.#call = raw.id('Call');
+    this.#localGet = raw.id('LocalGet');
+  }
+
+  run(func: Ref): void {
+    const { raw } = this.#walker;
+    const name = raw.functionName(func);
+    const { state, window, onCopy } = this.#options;
+    const lowered = this.#lower(func, name);
+    if (lowered === null) return;
+    raw.call('FunctionSetBody')(func, lowered.body);
+    const alive = this.#findAlive(func, lowered);
+    const places = groupPlaces(this.#walker, this.#walker.locals(func), alive);
+    if (places === null) {
+      this.references.push(name);
+      return;
+    }
+    const frames = new Frames(this.#walker, this.#module, func, window);
+    const bodies = new Bodies(this.#walker, this.#module, { func, lowered, frames, state, onCopy, ...places });
+    if (this.#options.mayCopy && isWorthTwo(alive)) bodies.two();
+    else bodies.one();
+    for (const { layout } of places.groups) this.largestFrame = Math.max(this.largestFrame, layout.size);
+    this.functions++;
+  }
+
+  #lower(func: Ref, name: string): Lowered | null {
+    for (let flat = false; ; flat = true) {
+      const shape = new Shape(this.#walker, this.#walker.tree(func), this.#options.isPoint(name));
+      if (!shape.holds(0)) return null;
+      try {
+        return new Lowering(this.#walker, this.#module, func, shape, this.#options.state).run();
+      } catch (error) {
+        if (!(error instanceof NotFlat) || flat) throw error;
+        this.#module.runPassesOnFunction(name, ['flatten']);
+      }
+    }
+  }
+
+  #findAlive(func: Ref, { outermost }: Lowered): Alive[] {
+    const levels = [...levelsIn(outermost)];
+    const calls = new Set(levels.flatMap(({ points }) => points.map(({ call }) => call)));
+    const live = liveBehind(this.#walker, this.#walker.tree(func), this.#walker.locals(func).length, calls);
+    return levels.flatMap((level) =>
+      level.points.map((point) => {
+        const saved = new Set([...(live.get(point.call) ?? []), ...this.#replayed(point.call)]);
+        saved.delete(point.result);
+        return { point, level, live: saved };
+      }),
+    );
+  }
+
+  /** The locals that a call must be given again when it is repeated. */
+  #replayed(call: Ref): number[] {
+    const { raw } = this.#walker;
+    const isDirect = raw.getId(call) === this.#call;
+    if (isDirect && this.#options.isRewritten(raw.string(raw.call('CallGetTarget')(call)))) return [];
+    const kind = isDirect ? 'Call' : 'CallIndirect';
+    const operands = Array.from({ length: raw.call(`${kind}GetNumOperands`)(call) }, (_, index) =>
+      raw.call(`${kind}GetOperandAt`)(call, index),
+    );
+    if (!isDirect) operands.push(raw.call('CallIndirectGetTarget')(call));
+    return operands
+      .filter((each) => raw.getId(each) === this.#localGet)
+      .map((each) => raw.call('LocalGetGetIndex')(each));
+  }
+}
+
+/**
+ * Does a function gain by a body without jumps? Where there are no loops, a call costs more than what it makes the compiler
+ * forget. TWO_FROM was chosen on a Lua interpreter: see docs/costs.md.
+ */
+function isWorthTwo(alive: readonly Alive[]): boolean {
+  let forgotten = 0;
+  for (const { level, live } of alive) if (level.kind !== 'function') forgotten += live.size;
+  return forgotten >= TWO_FROM;
+}
+
+/** Values that are alive at suspension points in loops. */
+const TWO_FROM = 16;

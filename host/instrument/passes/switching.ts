@@ -1,0 +1,50 @@
+/** The state of a guest and the exports by which the host changes it, as Asyncify makes them. */
+import type { BinaryenModule, Ref } from '../binaryen.ts';
+import { addFastPaths, type FastPathOptions, type FastPaths } from '../fast-path/fast-path.ts';
+import { addGuards } from '../fast-path/guards.ts';
+import type { Walker } from '../walk.ts';
+import { addWindowFunctions, DATA, PUSH, TOP } from './window.ts';
+
+const STATE = '__asyncify_state';
+
+export interface Switching {
+  readonly largestFrame: number;
+  readonly instrumented: number;
+  readonly references: readonly string[];
+}
+
+/** @param functions to be rewritten, and @param leftOut those that may suspend nevertheless */
+export function addSwitching(
+  walker: Walker,
+  module: BinaryenModule,
+  functions: readonly Ref[],
+  leftOut: readonly Ref[],
+  options: Omit<FastPathOptions, 'state' | 'window'>,
+): Switching {
+  const { i32, none, auto } = walker.raw.binaryen;
+  for (const name of [STATE, DATA]) module.addGlobal(name, i32, true, module.i32.const(0));
+  const paths: FastPaths = addFastPaths(walker, module, functions, {
+    ...options,
+    state: () => module.global.get(STATE, i32),
+    window: {
+      data: () => module.global.get(DATA, i32),
+      top: () => module.call(TOP, [], i32),
+      push: (size) => module.call(PUSH, [module.i32.const(size)], i32),
+    },
+  });
+  addGuards(walker, module, leftOut, options.isPoint, () => module.global.get(STATE, i32));
+  addWindowFunctions(walker, module, paths.largestFrame);
+  const set = (state: number): Ref => module.global.set(STATE, module.i32.const(state));
+  const enter = (state: number): Ref =>
+    module.block(null, [set(state), module.global.set(DATA, module.local.get(0, i32))], auto);
+  const control = (name: string, params: Ref, body: Ref, results: Ref = none): void => {
+    module.addFunction(`asyncify_${name}`, params, results, [], body);
+    module.addFunctionExport(`asyncify_${name}`, `asyncify_${name}`);
+  };
+  control('start_unwind', i32, enter(1));
+  control('stop_unwind', none, set(0));
+  control('start_rewind', i32, enter(2));
+  control('stop_rewind', none, set(0));
+  control('get_state', none, module.global.get(STATE, i32), i32);
+  return { largestFrame: paths.largestFrame, instrumented: paths.functions, references: paths.references };
+}

@@ -1,0 +1,68 @@
+/**
+ * How instrumented code uses the window that its frames go into and come from (host/backends/window.ts), however deep its
+ * stack is:
+ *
+ *     push(N)   p = pos + N; if (p + LARGEST > end) p = drain(p); return p       where pos is to be after N bytes were written
+ *     pop(N)    p = pos;     if (p <= start)        p = refill(); return p - N   where to read N bytes
+ *     top()     p = pos;     if (p <= start)        p = refill(); return p - 4   the last word of the frame, whatever its size
+ *
+ * Invariant: before every push LARGEST bytes are free, LARGEST being the largest N. `drain` has the host take the frames
+ * away, `refill` has it put back the segment that it took last; a segment always ends where a push ended.
+ */
+import type { BinaryenModule, Ref } from '../binaryen.ts';
+import type { Walker } from '../walk.ts';
+
+/** The global that holds the address of the window, as Asyncify calls it. */
+export const DATA = '__asyncify_data';
+export const PUSH = 'wasm-fibers.push';
+export const POP = 'wasm-fibers.pop';
+export const TOP = 'wasm-fibers.top';
+const DRAIN = 'wasm-fibers.drain';
+const REFILL = 'wasm-fibers.refill';
+
+/** Bytes before the first frame: position, end, and eight that the runtime keeps for itself. */
+const HEADER = 16;
+
+/** Those that must stay out of line: they would be copied into every other function. */
+export const OUT_OF_LINE: readonly string[] = [PUSH, POP, TOP];
+
+/** @param largest bytes */
+export function addWindowFunctions(walker: Walker, module: BinaryenModule, largest: number): void {
+  const { auto, i32, none } = walker.raw.binaryen;
+  const data = (): Ref => module.global.get(DATA, i32);
+  const position = (): Ref => module.i32.load(0, 4, data());
+  module.addFunctionImport(DRAIN, 'wasm-fibers', 'drain', i32, i32);
+  module.addFunctionImport(REFILL, 'wasm-fibers', 'refill', none, i32);
+  const get = (): Ref => module.local.get(1, i32);
+  module.addFunction(
+    PUSH,
+    i32,
+    i32,
+    [i32],
+    module.block(
+      null,
+      [
+        module.local.set(1, module.i32.add(position(), module.local.get(0, i32))),
+        module.if(
+          module.i32.gt_u(module.i32.add(get(), module.i32.const(largest)), module.i32.load(4, 4, data())),
+          module.local.set(1, module.call(DRAIN, [get()], i32)),
+        ),
+        get(),
+      ],
+      auto,
+    ),
+  );
+  /** @param local takes the position */
+  const filled = (local: number): Ref[] => {
+    const end = (): Ref => module.local.get(local, i32);
+    const isEmpty = module.i32.le_u(end(), module.i32.add(data(), module.i32.const(HEADER)));
+    return [
+      module.local.set(local, position()),
+      module.if(isEmpty, module.local.set(local, module.call(REFILL, [], i32))),
+    ];
+  };
+  const lowered = (local: number, by: Ref): Ref =>
+    module.block(null, [...filled(local), module.i32.sub(module.local.get(local, i32), by)], auto);
+  module.addFunction(POP, i32, i32, [i32], lowered(1, module.local.get(0, i32)));
+  module.addFunction(TOP, none, i32, [i32], lowered(0, module.i32.const(4)));
+}

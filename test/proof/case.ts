@@ -1,0 +1,183 @@
+/** One case of the fuzzer: everything follows from its seed. */
+import { FiberError, inspect, instrument } from '../../host/instrument/index.ts';
+import type { InstrumentOptions } from '../../host/instrument/index.ts';
+import { compareBursts, compareCalls, Difference, TooDeep } from './compare.ts';
+import type { Counts } from './compare.ts';
+import { chooseRecipe, OURS } from './generate.ts';
+import type { Recipe, Workshop } from './generate.ts';
+import { chooseAnswers, Host } from './host.ts';
+import { threw } from './outcome.ts';
+import { Random } from './random.ts';
+import { callables, fibers, original, Sometimes } from './subjects.ts';
+import type { Fibers, Subject } from './subjects.ts';
+import { ALL_LEVELS, LEVELS, possibleWays, WAYS } from './variants.ts';
+import type { Level, Way } from './variants.ts';
+
+/** One way to instrument a module. */
+export interface Form {
+  readonly level: Level;
+  readonly way: Way;
+  readonly debugNames: boolean;
+  readonly windowSize: number;
+  /** How many guests of it run at the same time. */
+  readonly guests: number;
+}
+
+export interface Case {
+  readonly seed: number;
+  readonly recipe: Recipe;
+  readonly forms: readonly Form[];
+  /** How likely an import waits. */
+  readonly waiting: number;
+  /** Names of the imports that may; null: all. */
+  readonly suspending: number | null;
+}
+
+export type Result =
+  | ({ readonly kind: 'same' } & Readonly<Counts>)
+  | { readonly kind: 'skipped'; readonly why: string }
+  | { readonly kind: 'different'; readonly what: string };
+
+export type Phase = 'generating' | 'running the original' | 'instrumenting' | 'comparing';
+
+export function chooseCase(seed: number): Case {
+  const random = new Random(seed);
+  const ways = possibleWays();
+  const form = (guests: number): Form => ({
+    level: random.pick(ALL_LEVELS),
+    way: random.pick(ways),
+    debugNames: random.chance(0.5),
+    windowSize: random.pick([64, 64, 256, 1024, 16_384]),
+    guests,
+  });
+  return {
+    seed,
+    recipe: chooseRecipe(random.fork('recipe')),
+    forms: random.chance(0.5) ? [form(1), form(1)] : [form(1 + random.below(3))],
+    waiting: random.pick([0.02, 0.1, 0.3, 0.5, 0.8, 1]),
+    suspending: random.chance(0.25) ? random.next() : null,
+  };
+}
+
+/** @param note told of what is being done, for one who waits in vain */
+export async function runCase(
+  chosen: Case,
+  wasm: Uint8Array<ArrayBuffer>,
+  note: (phase: Phase) => void,
+): Promise<Result> {
+  const counts: Counts = { calls: 0, waits: 0, gates: 0 };
+  try {
+    const why = await compareForms(chosen, wasm, note, counts);
+    return why === null ? { kind: 'same', ...counts } : { kind: 'skipped', why };
+  } catch (error) {
+    if (error instanceof TooDeep) return { kind: 'skipped', why: "the engine's stack ended" };
+    if (error instanceof Difference) return { kind: 'different', what: error.message };
+    return { kind: 'different', what: error instanceof Error ? (error.stack ?? error.message) : String(error) };
+  }
+}
+
+/** @returns why nothing was compared, or null */
+async function compareForms(
+  chosen: Case,
+  wasm: Uint8Array<ArrayBuffer>,
+  note: (phase: Phase) => void,
+  counts: Counts,
+): Promise<string | null> {
+  // Binaryen's fuzzer uses what no engine has yet.
+  if (!WebAssembly.validate(wasm)) return 'the engine does not accept the module';
+  const random = new Random(chosen.seed).fork('run');
+  const inspection = inspect(wasm);
+  const answers = chooseAnswers(random.fork('answers'));
+
+  note('instrumenting');
+  const instrumented = [];
+  for (const form of chosen.forms) {
+    const result = await instrumentAs(form, chosen, wasm);
+    if (typeof result === 'string') return result;
+    instrumented.push({ form, result });
+  }
+
+  note('running the original');
+  let expected: Subject | null = null;
+  let failure = '';
+  try {
+    expected = original(wasm, inspection, new Host(answers));
+  } catch (error) {
+    failure = threw(error);
+  }
+  const largest = Math.max(...instrumented.map(({ result }) => result.metadata.largestFrame));
+  const to = chosen.recipe.room + 2 * largest + Math.max(...chosen.forms.map((each) => each.windowSize)) + 256;
+  if (expected !== null && expected.memory.buffer.byteLength < to) return 'the memory is too small';
+
+  note('comparing');
+  const subjects: Fibers[] = [];
+  for (const { form, result } of instrumented) {
+    const { windowSize, guests } = form;
+    const backend = result.metadata.target;
+    for (let number = 1; number <= guests; number++) {
+      const name = `${describeForm(form)}${guests > 1 ? `, guest ${number}` : ''}`;
+      const host = new Host(answers);
+      host.manner = new Sometimes(random.fork(`manner ${subjects.length}`), chosen.waiting);
+      try {
+        const bytes = result.wasm as Uint8Array<ArrayBuffer>;
+        subjects.push(await fibers(name, bytes, inspection, host, { backend, windowSize }));
+      } catch (error) {
+        if (expected === null && threw(error) === failure) continue;
+        throw error;
+      }
+      if (expected === null) throw new Difference(`the original ${failure} when instantiated, ${name} does not`);
+    }
+  }
+  if (expected === null) return 'the module traps when instantiated';
+  const all = callables(inspection);
+  const room = { from: chosen.recipe.room, to };
+  await compareCalls(expected, subjects, all, room, random.fork('calls'), counts);
+  if (subjects.length > 1) await compareBursts(subjects, all, room, random.fork('bursts'), counts);
+  return null;
+}
+
+export function describeForm({ level, way, debugNames, windowSize }: Form): string {
+  return `${way} ${level} (window ${windowSize}${debugNames ? ', names' : ''})`;
+}
+
+export function optionsOf(form: Form, suspending: readonly string[]): InstrumentOptions {
+  return {
+    suspending,
+    allocator: [`${OURS}alloc`, `${OURS}free`],
+    shadowStack: 'none',
+    debugNames: form.debugNames,
+    ...LEVELS[form.level],
+    ...WAYS[form.way],
+  };
+}
+
+/** @returns the code, if it is refused by name */
+async function instrumentAs(
+  form: Form,
+  { suspending }: Case,
+  wasm: Uint8Array,
+): Promise<Awaited<ReturnType<typeof instrument>> | string> {
+  const imports = inspect(wasm).imports.filter((each) => each.kind === 'function');
+  const random = new Random(suspending ?? 0);
+  const some = imports.filter(() => suspending === null || random.chance(0.6));
+  const names = some.map((each) => `${each.module}.${each.name}`);
+  try {
+    return await instrument(wasm, optionsOf(form, names.length === 0 ? ['*'] : names));
+  } catch (error) {
+    if (error instanceof FiberError && error.code === 'UNSUPPORTED_FEATURE') {
+      return `refused: ${error.message.replaceAll(/"[^"]*"/g, '...').split('. ')[0]}`;
+    }
+    throw error;
+  }
+}
+
+/** Makes the module of a case and runs it. */
+export async function tryCase(
+  workshop: Workshop,
+  chosen: Case,
+  note: (phase: Phase) => void,
+): Promise<{ wasm: Uint8Array<ArrayBuffer>; result: Result }> {
+  note('generating');
+  const wasm = await workshop.make(chosen.recipe);
+  return { wasm, result: await runCase(chosen, wasm, note) };
+}

@@ -1,0 +1,151 @@
+/**
+ * Random modules: those of Binaryen's own fuzzer (`wasm-opt -ttf`), changed by random passes of Binaryen, and made fit to be
+ * compared. Their NaNs are canonical (`--denan`), since engines and optimisers are free in the bits of others; what they log
+ * can be read by JavaScript; and memory and globals are exported, so that they can be looked at.
+ */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import binaryen from 'binaryen';
+import type { Random } from './random.ts';
+import { WasmOpt } from './wasm-opt.ts';
+
+/** Exports that begin with this are the comparison's, not the module's. */
+export const OURS = 'proof.';
+
+/** What the module is made of. */
+export interface Recipe {
+  /** What the fuzzer makes the module from: more of it, a larger module. */
+  readonly input: Uint8Array;
+  /** Binaryen's names of the features beyond those that every engine has. */
+  readonly features: readonly string[];
+  /** Command line options of wasm-opt. */
+  readonly passes: readonly string[];
+  /** May the runtime be told where there is room, and the globals be seen? A module optimises better without. */
+  readonly showGlobals: boolean;
+  readonly names: boolean;
+  /** Address of the room that the allocator gives, which the module itself hardly ever touches. */
+  readonly room: number;
+}
+
+const EVERYWHERE = [
+  'sign-ext',
+  'mutable-globals',
+  'bulk-memory',
+  'bulk-memory-opt',
+  'nontrapping-float-to-int',
+  'multivalue',
+] as const;
+
+const FEATURES: readonly [readonly string[], ...(readonly string[])[]] = [
+  [],
+  [],
+  ['simd'],
+  ['simd'],
+  ['reference-types'],
+  ['exception-handling', 'reference-types'],
+  ['tail-call'],
+];
+
+const PASSES: readonly [readonly string[], ...(readonly string[])[]] = [
+  [],
+  [],
+  ['--fuzz-passes'],
+  ['-O1'],
+  ['-O2'],
+  ['-O3'],
+  ['-Os'],
+  ['--flatten', '--rereloop'],
+  ['--inlining-optimizing'],
+  ['--dae-optimizing', '--coalesce-locals'],
+];
+
+/** @param random decides; @param scale times the usual size */
+export function chooseRecipe(random: Random, scale = 1): Recipe {
+  const passes = random.pick(PASSES);
+  // Most of the modules also say where they go: at entries, in loops and at returns. Each is an import that may wait.
+  const logs = random.chance(0.75) ? ['--log-execution'] : [];
+  const size = 200 + random.below(random.chance(0.2) ? 20_000 : 5000) * scale;
+  return {
+    input: random.fork('input').bytes(Math.round(size)),
+    features: random.pick(FEATURES),
+    passes: ['--denan', ...passes, ...logs],
+    showGlobals: random.chance(0.5),
+    names: random.chance(0.5),
+    room: 0x8000 + 16 * random.below(0x4000),
+  };
+}
+
+/** Makes modules; disposed of, it leaves no files. */
+export class Workshop {
+  readonly #wasmOpt: WasmOpt;
+  readonly #folder: string;
+
+  private constructor(wasmOpt: WasmOpt) {
+    this.#wasmOpt = wasmOpt;
+    this.#folder = mkdtempSync(path.join(tmpdir(), 'wasm-fibers-fuzz-'));
+  }
+
+  static async open(): Promise<Workshop> {
+    return new Workshop(await WasmOpt.load());
+  }
+
+  close(): void {
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  async make(recipe: Recipe): Promise<Uint8Array<ArrayBuffer>> {
+    const input = path.join(this.#folder, 'input');
+    const output = path.join(this.#folder, 'output.wasm');
+    writeFileSync(input, recipe.input);
+    const features = ['--mvp-features', ...[...EVERYWHERE, ...recipe.features].map((name) => `--enable-${name}`)];
+    await this.#wasmOpt.run([input, '-ttf', '-o', output, '-g', ...features, ...recipe.passes]);
+    return prepare(readFileSync(output), recipe);
+  }
+}
+
+function prepare(wasm: Uint8Array, recipe: Recipe): Uint8Array<ArrayBuffer> {
+  const { i32, i64, f32, f64, v128, none, Features } = binaryen;
+  // It takes the features, which its declaration leaves out.
+  const read: (wasm: Uint8Array, features: number) => binaryen.Module = binaryen.readBinary;
+  const module = read(wasm, featuresOf(recipe, Features as unknown as Record<string, number>));
+  try {
+    if (module.getFunction('log-v128') !== 0) {
+      // An engine lets no vector out to JavaScript.
+      module.removeFunction('log-v128');
+      const lane = (at: number): number => module.i64x2.extract_lane(module.local.get(0, v128), at);
+      const log = (at: number): number => module.call('log-i64', [lane(at)], none);
+      module.addFunction('log-v128', v128, none, [], module.block(null, [log(0), log(1)]));
+    }
+    module.addFunction(`${OURS}alloc`, i32, i32, [], module.i32.const(recipe.room));
+    module.addFunction(`${OURS}free`, i32, none, [], module.nop());
+    for (const name of ['alloc', 'free']) module.addFunctionExport(OURS + name, OURS + name);
+    if (module.hasMemory()) module.addMemoryExport('0', `${OURS}memory`);
+    else module.setMemory(16, 16, `${OURS}memory`);
+    if (recipe.showGlobals) {
+      for (let at = 0; at < module.getNumGlobals(); at++) {
+        const { name, type, mutable } = binaryen.getGlobalInfo(module.getGlobalByIndex(at));
+        if (mutable && [i32, i64, f32, f64].includes(type)) module.addGlobalExport(name, `${OURS}global.${name}`);
+      }
+    }
+    binaryen.setDebugInfo(recipe.names);
+    return Uint8Array.from(module.emitBinary());
+  } finally {
+    binaryen.setDebugInfo(false);
+    module.dispose();
+  }
+}
+
+/** Spelt as binaryen.js spells them. */
+const SPELT: Readonly<Record<string, string>> = {
+  simd: 'SIMD128',
+  'reference-types': 'ReferenceTypes',
+  'exception-handling': 'ExceptionHandling',
+  'tail-call': 'TailCall',
+};
+
+function featuresOf(recipe: Recipe, known: Readonly<Record<string, number>>): number {
+  const base = ['SignExt', 'MutableGlobals', 'BulkMemory', 'BulkMemoryOpt', 'NontrappingFPToInt', 'Multivalue'];
+  const names = [...base, ...recipe.features.map((name) => SPELT[name] ?? name)];
+  return names.reduce((all, name) => all | (known[name] ?? 0), 0);
+}

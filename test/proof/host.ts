@@ -1,0 +1,132 @@
+/**
+ * The host of a random module: functions that answer by how many calls there were, that sometimes fail, and that call back
+ * into the guest. What they answer depends on nothing else, so the original and every instrumented form of it get the same,
+ * whether an answer comes at once or is waited for: that is decided by each host for itself.
+ */
+import type { InspectedImport } from '../../host/instrument/index.ts';
+import type { Random } from './random.ts';
+import { TOO_DEEP, show, threw } from './outcome.ts';
+
+type Value = number | bigint | null;
+type HostFunction = (...args: unknown[]) => unknown;
+
+/** What the answers are, the same for all hosts of a module. */
+export interface Answers {
+  readonly values: readonly number[];
+  /** Every so many calls one fails; 0: none does. */
+  readonly failing: number;
+}
+
+/** How a host calls the guest that called it. */
+export interface Reentry {
+  /** At once. */
+  now(index: number): unknown;
+  /** Perhaps later. */
+  later?(index: number): Promise<unknown>;
+}
+
+/** How a host answers: with a value, a promise of it, or what else may be waited for. */
+export interface Manner {
+  /** May the guest wait here? */
+  canWait(): boolean;
+  /** @param settle gives the answer, or throws */
+  wait(settle: () => unknown): unknown;
+}
+
+/** Calls of imports by one module, beyond which every one fails: some modules call them without end. */
+const MOST_CALLS = 20_000;
+
+const INTERESTING = [0, 1, -1, 2, 3, 4, 7, 8, 16, 31, 100, 255, -128, 65_535, 2 ** 31 - 1, -(2 ** 31), 0.5] as const;
+
+export function chooseAnswers(random: Random): Answers {
+  const values = Array.from({ length: 61 }, () => (random.chance(0.7) ? random.pick(INTERESTING) : random.next() | 0));
+  return { values, failing: random.chance(0.5) ? 0 : 3 + random.below(60) };
+}
+
+export class Host {
+  /** The calls of imports since it was last emptied, as text. */
+  readonly trace: string[] = [];
+  waits = 0;
+  /** Null: it always answers at once. */
+  manner: Manner | null = null;
+  reentry: Reentry | null = null;
+  /** Who calls, for the trace. */
+  caller: () => string = () => '';
+  #calls = 0;
+  readonly #answers: Answers;
+
+  constructor(answers: Answers) {
+    this.#answers = answers;
+  }
+
+  imports(wanted: readonly InspectedImport[]): Record<string, Record<string, HostFunction | WebAssembly.Global>> {
+    const imports: Record<string, Record<string, HostFunction | WebAssembly.Global>> = {};
+    for (const { module, name, kind, type, detail } of wanted) {
+      if (kind === 'function') (imports[module] ??= {})[name] = this.#function(name, type?.results ?? []);
+      if (kind === 'global') (imports[module] ??= {})[name] = globalOf(detail);
+    }
+    return imports;
+  }
+
+  #function(name: string, results: readonly string[]): HostFunction {
+    return (...args) => {
+      this.trace.push(`${this.caller()}${name}(${args.map(show).join(', ')})`);
+      const count = ++this.#calls;
+      if (name === 'call-export' || name === 'call-export-catch') {
+        return this.#callBack(Number(args[0]) >>> 0, name === 'call-export-catch');
+      }
+      const settle = (): unknown => this.#answer(name, results, count);
+      if (this.manner?.canWait() !== true) return settle();
+      this.waits += 1;
+      return this.manner.wait(settle);
+    };
+  }
+
+  #answer(name: string, results: readonly string[], count: number): unknown {
+    const { values, failing } = this.#answers;
+    if (name === 'throw' || count > MOST_CALLS || (failing > 0 && count % failing === 0)) {
+      throw new Error(`the host fails at call ${count}`);
+    }
+    const one = (type: string, offset: number): Value => {
+      const value = values[(count + offset) % values.length] ?? 0;
+      if (type.endsWith('ref')) return null;
+      return type === 'i64' ? BigInt(Math.round(value)) : value;
+    };
+    if (results.length > 1) return results.map(one);
+    return results[0] === undefined ? undefined : one(results[0], 0);
+  }
+
+  /** @param caught does the module want to know whether it failed, rather than fail itself? */
+  #callBack(index: number, caught: boolean): unknown {
+    const { reentry } = this;
+    if (reentry === null) return caught ? 0 : undefined;
+    if (reentry.later !== undefined && this.manner?.canWait() === true) {
+      this.waits += 1;
+      const call = reentry.later(index);
+      return caught ? call.then(succeeded, failed) : call.then(() => undefined);
+    }
+    if (!caught) return void reentry.now(index);
+    try {
+      reentry.now(index);
+      return 0;
+    } catch (error) {
+      return failed(error);
+    }
+  }
+}
+
+/** @param detail `i32`, `mut externref` */
+function globalOf(detail: string): WebAssembly.Global {
+  const mutable = detail.startsWith('mut ');
+  const value = detail.replace('mut ', '') as WebAssembly.ValueType;
+  // References: the declarations know of no value that is none.
+  return new WebAssembly.Global({ value, mutable }, (value.endsWith('ref') ? null : undefined) as undefined);
+}
+
+const succeeded = (): number => 0;
+
+/** Whether there was room on the engine's stack is not the module's doing. */
+function failed(error: unknown): number {
+  if (threw(error) === TOO_DEEP) throw error;
+  return 1;
+}

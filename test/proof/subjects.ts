@@ -1,0 +1,191 @@
+/** One form of a module that runs: as it was, or instrumented and driven by the runtime. Both are called the same way. */
+import { canSuspend, currentFiber, instantiate } from '../../host/index.ts';
+import type { BackendKind, Guest } from '../../host/index.ts';
+import type { Inspection } from '../../host/instrument/index.ts';
+import { OURS } from './generate.ts';
+import type { Host, Manner } from './host.ts';
+import { returned, show, threw } from './outcome.ts';
+import type { Random } from './random.ts';
+
+export interface Callable {
+  readonly name: string;
+  readonly params: readonly string[];
+}
+
+export type Argument = number | bigint;
+
+export interface Subject {
+  readonly name: string;
+  readonly host: Host;
+  readonly memory: WebAssembly.Memory;
+  /** @returns the outcome as text */
+  call(name: string, args: readonly Argument[]): Promise<string>;
+  /** The values of the globals, as text. */
+  globals(): string;
+}
+
+export interface Fibers extends Subject {
+  readonly guest: Guest;
+}
+
+const isNumeric = (type: string): boolean => /^[if](32|64)$/.test(type);
+
+/** The exports that JavaScript can call. */
+export function callables(inspection: Inspection): Callable[] {
+  return inspection.exports.flatMap(({ name, type }) =>
+    type !== null && !name.startsWith(OURS) && [...type.params, ...type.results].every(isNumeric)
+      ? [{ name, params: type.params }]
+      : [],
+  );
+}
+
+/** What the guest's own calls of its exports pass. */
+const usual = (params: readonly string[]): Argument[] => params.map((type) => (type === 'i64' ? 3n : 2));
+
+type Exported = Record<string, (...args: Argument[]) => unknown>;
+
+export function original(wasm: Uint8Array<ArrayBuffer>, inspection: Inspection, host: Host): Subject {
+  const all = callables(inspection);
+  const { exports } = new WebAssembly.Instance(new WebAssembly.Module(wasm), host.imports(inspection.imports));
+  const functions = exports as Exported;
+  host.reentry = {
+    now(index) {
+      const each = all[index % all.length];
+      return each === undefined ? undefined : functions[each.name]?.(...usual(each.params));
+    },
+  };
+  return {
+    name: 'the original',
+    host,
+    memory: exports[`${OURS}memory`] as WebAssembly.Memory,
+    globals: () => globalsOf(exports),
+    async call(name, args) {
+      try {
+        return returned(functions[name]?.(...args));
+      } catch (error) {
+        return threw(error);
+      }
+    },
+  };
+}
+
+export async function fibers(
+  name: string,
+  wasm: Uint8Array<ArrayBuffer>,
+  inspection: Inspection,
+  host: Host,
+  options: { readonly backend: BackendKind; readonly windowSize: number },
+): Promise<Fibers> {
+  const all = callables(inspection);
+  const guest: Guest = await instantiate(wasm, host.imports(inspection.imports), options);
+  const { exports } = guest.instance;
+  host.reentry = {
+    now(index) {
+      const each = all[index % all.length];
+      return each === undefined ? undefined : guest.sync[each.name]?.(...usual(each.params));
+    },
+    async later(index) {
+      const each = all[index % all.length];
+      return each === undefined ? undefined : guest.exports[each.name]?.(...usual(each.params));
+    },
+  };
+  host.caller = () => (host.manner instanceof Gates ? `${currentFiber()?.name}: ` : '');
+  return {
+    name,
+    host,
+    guest,
+    memory: exports[`${OURS}memory`] as WebAssembly.Memory,
+    globals: () => globalsOf(exports),
+    async call(name, args) {
+      try {
+        return returned(await guest.exports[name]?.(...args));
+      } catch (error) {
+        return threw(error);
+      }
+    },
+  };
+}
+
+function globalsOf(exports: WebAssembly.Exports): string {
+  return Object.entries(exports)
+    .flatMap(([name, each]) => (each instanceof WebAssembly.Global ? [`${name}=${readable(each)}`] : []))
+    .join(' ');
+}
+
+/** A vector cannot be read. */
+function readable(global: WebAssembly.Global): string {
+  try {
+    return show(global.value);
+  } catch {
+    return 'unreadable';
+  }
+}
+
+/** Waits at random, for something that settles by itself. */
+export class Sometimes implements Manner {
+  readonly #random: Random;
+  readonly #probability: number;
+
+  constructor(random: Random, probability: number) {
+    this.#random = random;
+    this.#probability = probability;
+  }
+
+  canWait(): boolean {
+    return canSuspend() && this.#random.chance(this.#probability);
+  }
+
+  wait(settle: () => unknown): unknown {
+    switch (this.#random.below(16)) {
+      case 0:
+        // Another turn of the event loop.
+        return new Promise<void>((resolve) => setImmediate(resolve)).then(settle);
+      case 1:
+      case 2:
+        return foreign(settle);
+      case 3:
+      case 4:
+        return Promise.resolve()
+          .then(() => undefined)
+          .then(settle);
+      default:
+        return (async () => settle())();
+    }
+  }
+}
+
+/** A promise that is not the platform's. */
+function foreign(settle: () => unknown): PromiseLike<unknown> {
+  const promise = (async () => settle())();
+  // What is tested is that it is none of the engine's.
+  // oxlint-disable-next-line unicorn/no-thenable
+  return { then: (onValue, onError) => promise.then(onValue, onError) };
+}
+
+/** Waits until it is told which wait is over. */
+export class Gates implements Manner {
+  readonly #random: Random;
+  readonly #probability: number;
+  readonly #closed: (() => void)[] = [];
+
+  constructor(random: Random, probability: number) {
+    this.#random = random;
+    this.#probability = probability;
+  }
+
+  canWait(): boolean {
+    return canSuspend() && this.#random.chance(this.#probability);
+  }
+
+  wait(settle: () => unknown): Promise<unknown> {
+    const gate = new Promise<void>((resolve) => this.#closed.push(resolve));
+    return gate.then(settle);
+  }
+
+  /** @returns false if nobody waits */
+  openOne(): boolean {
+    if (this.#closed.length === 0) return false;
+    for (const open of this.#closed.splice(this.#random.below(this.#closed.length), 1)) open();
+    return true;
+  }
+}

@@ -3,6 +3,7 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { iterations } from '../support/backend.ts';
+import { Budget } from '../support/budget.ts';
 import { core, FN, Gate, turn } from '../support/core.ts';
 import { runScenario, scenarios } from '../support/run-model.ts';
 
@@ -10,15 +11,9 @@ import { runScenario, scenarios } from '../support/run-model.ts';
 const BUDGET = iterations(4000);
 
 test('random programs in several guests do what the model predicts', async () => {
-  let runs = 0;
-  await fc.assert(
-    fc.asyncProperty(scenarios(25), async (scenario) => {
-      await runScenario(scenario);
-      runs++;
-    }),
-    { numRuns: iterations(500), interruptAfterTimeLimit: BUDGET },
-  );
-  expect(runs).toBeGreaterThan(10);
+  const budget = new Budget(BUDGET, 11);
+  await fc.assert(fc.asyncProperty(scenarios(25), budget.limit(runScenario)), { numRuns: iterations(500) });
+  budget.check();
 }, 60_000);
 
 /** Calls of core.wat that wait `waits` times for `x`, and what they give if every wait gives `value`. */
@@ -38,12 +33,13 @@ const call = fc.record({
 });
 
 test('stacks of all depths go through windows of all sizes, in any order, and come back whole', async () => {
+  const budget = new Budget(BUDGET / 2, 10);
   await fc.assert(
     fc.asyncProperty(
       fc.array(call, { minLength: 1, maxLength: 30, size: 'max' }),
       fc.constantFrom(64, 96, 256, 16_384),
       fc.infiniteStream(fc.nat()),
-      async (calls_, windowSize, random) => {
+      budget.limit(async (calls_, windowSize, random) => {
         const gate = new Gate();
         const guest = await core(gate.wait, { windowSize });
         const fibers = calls_.map(({ name, n, fate }, x) => {
@@ -96,8 +92,9 @@ test('stacks of all depths go through windows of all sizes, in any order, and co
         }
         expect(guest.fibers).toEqual([]);
         await guest.dispose();
-      },
+      }),
     ),
-    { numRuns: iterations(100), interruptAfterTimeLimit: BUDGET / 2 },
+    { numRuns: iterations(100) },
   );
+  budget.check();
 }, 60_000);

@@ -127,7 +127,7 @@ onlyOn('jspi', 'exception handling with try_table', () => {
       const fiber = waiting.spawn('passes_on', [1, 2]);
       fiber.cancel('enough');
       const error = failure(fiber.result);
-      while (gate.calls.length < 2) await turn();
+      await gate.until(2);
       gate.take(2).resolve(0);
       expect(await error).toMatchObject({ code: 'CANCELLED', cause: 'enough' });
     });

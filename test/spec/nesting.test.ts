@@ -2,16 +2,28 @@
 import { describe, expect, test } from 'vitest';
 import { currentFiber, type Fiber, type Guest, type GuestOptions } from 'wasm-fibers';
 import { onlyOn } from '../support/backend.ts';
-import { catching, code, core, type CoreExports, failure, FN, Gate, recorder, turn } from '../support/core.ts';
+import {
+  catching,
+  code,
+  core,
+  type CoreExports,
+  failure,
+  FN,
+  Gate,
+  recorder,
+  turn,
+  untilFibers,
+} from '../support/core.ts';
 
 const later = <T>(value: T): Promise<T> => turn().then(() => value);
 
 test('N.1 completion order is each call its own: an inner wait does not hold up an outer one', async () => {
   const gate = new Gate();
   const order: string[] = [];
+  let b: Promise<unknown> | null = null;
   const guest = await core((x) => {
     // B starts inside of A's wait, as it would in a nested event loop.
-    if (x === 1) void guest.exports.once(2).then(() => order.push('b'));
+    if (x === 1) b = guest.exports.once(2).then(() => order.push('b'));
     return gate.wait(x);
   });
   const a = guest.exports.once(1).then(() => order.push('a'));
@@ -20,7 +32,7 @@ test('N.1 completion order is each call its own: an inner wait does not hold up 
   await a;
   expect(order).toEqual(['a']);
   gate.take(2).resolve(0);
-  await turn();
+  await b;
   expect(order).toEqual(['a', 'b']);
 });
 
@@ -364,8 +376,7 @@ describe('N.10 nothing is leaked', () => {
     const { events, onEvent } = recorder();
     const guest = await core(later, { onEvent });
     void guest.exports.once(1);
-    await turn();
-    await turn();
+    await untilFibers(guest, 0);
     expect(events).toContain('end once');
   });
 });

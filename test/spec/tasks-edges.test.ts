@@ -3,9 +3,9 @@
 import { describe, expect, test, vi } from 'vitest';
 import { type Fiber, FiberError, type Guest, type InstantiateOptions, instantiate } from 'wasm-fibers/assemblyscript';
 import { perBackend } from '../support/backend.ts';
-import { code, failure, Gate, turn } from '../support/core.ts';
+import { code, failure, Gate, turn, untilFibers } from '../support/core.ts';
 import { guestSource } from '../support/guest.ts';
-import { messageOf, untilFibers } from '../support/tasks.ts';
+import { messageOf } from '../support/tasks.ts';
 
 interface Exports {
   sleeps(ms: number): void;
@@ -87,7 +87,7 @@ describe.each(['O3', 'debug'])('calls of the embedder that are no tasks (%s)', (
     expect(await code(sleeping.result)).toBe('CANCELLED');
     const woken = guest.exports.waitForEvent();
     const waking = guest.exports.waitThenSet();
-    for (let i = 0; i < 3; i++) await turn();
+    await gate.until(1);
     gate.take(1).resolve(1);
     expect(await Promise.all([woken, waking])).toEqual([7, 1]);
   });
@@ -122,8 +122,7 @@ describe.each(['O3', 'debug'])('a guest that is poisoned (%s)', (variant) => {
   test('reports none of the tasks that were waiting', async () => {
     const { guest, reported } = await open(variant, (x) => x, { onTrap: 'poison' });
     await guest.exports.park(3);
-    await turn();
-    expect(guest.fibers).toHaveLength(3);
+    await untilFibers(guest, 3);
     expect(await failure(guest.exports.trap())).toBeInstanceOf(WebAssembly.RuntimeError);
     await untilFibers(guest, 0);
     await turn();
@@ -139,7 +138,7 @@ describe.each(['O3', 'debug'])('a guest that is poisoned (%s)', (variant) => {
     const alone = await open(variant, (x) => x, { onTrap: 'poison' });
     await alone.guest.exports.park(2);
     await alone.guest.exports.startTrap();
-    while (alone.guest.fibers.length > 0) await turn();
+    await untilFibers(alone.guest, 0);
     await turn();
     expect(alone.reported).toEqual([[expect.any(WebAssembly.RuntimeError), 'trapping']]);
   });
@@ -197,8 +196,7 @@ describe.each(['O3', 'debug'])('deadlocks of several (%s)', (variant) => {
     const { guest } = await open(variant, gate.wait);
     const crossed = guest.exports.crossedGathers();
     // The first knows meanwhile of nothing but a task that leads to the second, where one may still end the wait.
-    for (let i = 0; i < 3; i++) await turn();
-    expect(guest.fibers).toHaveLength(6);
+    await untilFibers(guest, 6);
     gate.take(1).resolve(1);
     expect(plain(await crossed)).toMatch(
       /^DEADLOCK: .*\(other\) waits for # \(asks main\).* \| DEADLOCK: .*\(other\) waits for/,
@@ -362,7 +360,7 @@ describe.each(['O3', 'debug'])('turns of an exclusive guest (%s)', (variant) => 
     const { guest, said } = await open(variant, gate.wait, { exclusive: true, onTaskError: () => undefined });
     await guest.exports.startHolder();
     const next = guest.exports.takeLock();
-    while (gate.calls.length === 0) await turn();
+    await gate.until(1);
     gate.take(1).reject(new Error('no'));
     expect(await next).toBe(true);
     expect(said).toEqual(['task true', 'task tidied']);

@@ -2,8 +2,8 @@
 // guest; where the build collects, a collection is forced at every wait.
 import { describe, expect, test } from 'vitest';
 import { AssemblyScriptError, FiberError } from 'wasm-fibers/assemblyscript';
-import { code, failure, Gate, turn } from '../support/core.ts';
-import { afterTime, messageOf, openTasks, REFUSAL, untilFibers, VARIANTS } from '../support/tasks.ts';
+import { code, failure, Gate, turn, untilFibers } from '../support/core.ts';
+import { afterTime, messageOf, openTasks, REFUSAL, VARIANTS } from '../support/tasks.ts';
 
 const soon = async (x: number): Promise<number> => {
   await turn();
@@ -145,7 +145,7 @@ describe.each(VARIANTS)('tasks (%s)', (variant) => {
     ]);
     gate.take(1).resolve(1);
     await holder.result;
-    await turn();
+    await gate.until(1);
     gate.take(1).resolve(1);
     await Promise.all([other, sleeper]);
   });
@@ -553,7 +553,7 @@ describe.each(VARIANTS)('options (%s)', (variant) => {
     await guest.exports.careless(2, false);
     const looked = guest.exports.careless(3, true);
     await untilFibers(guest, 4);
-    while (gate.calls.length < 3) await turn();
+    await gate.until(3);
     gate.take(1).reject(REFUSAL);
     await untilFibers(guest, 3);
     expect(reported).toEqual([]);

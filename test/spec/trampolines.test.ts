@@ -248,7 +248,7 @@ describe('generators among each other', () => {
     );
     const result = guest.exports.through_call(8, 1);
     gate.take(1).resolve(10);
-    await turn();
+    await gate.until(1);
     gate.take(2).resolve(20);
     expect(await result).toBe(9030);
     expect(entered).toBe(9);

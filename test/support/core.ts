@@ -129,10 +129,20 @@ export class Gate {
     if (call === undefined) throw new Error(`nobody waits with ${x}`);
     return call;
   }
+
+  /** Waits, turn by turn, until so many waits have been made and not taken: fairness may put off who makes them. */
+  async until(count: number): Promise<void> {
+    while (this.calls.length < count) await turn();
+  }
 }
 
 /** A turn of the event loop: every microtask that was due has run. */
 export const turn = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 0));
+
+/** Waits, turn by turn, until so many fibers live: how many turns that takes is the scheduler's fairness to decide. */
+export async function untilFibers(guest: Pick<Guest, 'fibers'>, count: number): Promise<void> {
+  while (guest.fibers.length !== count) await turn();
+}
 
 /** What a promise rejects with. */
 export async function failure(promise: PromiseLike<unknown>): Promise<unknown> {

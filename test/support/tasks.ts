@@ -1,7 +1,7 @@
 // Guests of the guest library (test/guests/typed/tasks*.ts): what they say, and waits that the test ends.
 import { expect } from 'vitest';
 import { type Guest, type InstantiateOptions, instantiate } from 'wasm-fibers/assemblyscript';
-import { turn, watch } from './core.ts';
+import { watch } from './core.ts';
 import { guestSource } from './guest.ts';
 
 type Strings = Record<
@@ -141,11 +141,6 @@ export async function openTasks(
       return since;
     },
   };
-}
-
-/** Waits, turn by turn, until so many fibers live: how many turns that takes is the scheduler's fairness to decide. */
-export async function untilFibers(guest: Pick<Guest, 'fibers'>, count: number): Promise<void> {
-  while (guest.fibers.length !== count) await turn();
 }
 
 /** Waits of `env.wait` that end after as many milliseconds as their argument says; negative ones fail with `REFUSAL`. */

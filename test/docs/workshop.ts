@@ -8,7 +8,7 @@ import { chmod, mkdir, mkdtemp, readFile, symlink } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
-import { type Outcome, ROOT, makeFolder, removeFolder, run, writeFiles } from '../support/temporary.ts';
+import { type Outcome, ROOT, SHORT_LIVED, makeFolder, removeFolder, run, writeFiles } from '../support/temporary.ts';
 import { type Block, isRun, needsOf } from './blocks.ts';
 import { compilePrograms, refusalOf, runProgram } from './guests.ts';
 
@@ -78,7 +78,7 @@ async function execute(block: Block, file: string | undefined, folder: string): 
   if (block.language === 'sh') return shell(block.code);
   if (file === undefined) throw new Error(`${block.document}:${block.line}: a program that is run needs file=NAME`);
   if (block.language === 'html') return openPage(folder, file);
-  const node = needsOf(block).includes('jspi') ? nodeWithJspi() : process.execPath;
+  const node = needsOf(block).includes('jspi') ? nodeWithJspi() : 'node';
   if (node === undefined) throw new Error('no Node with JSPI: the test should have been skipped');
   return shell(`'${node}' ${file}`);
 }
@@ -92,9 +92,10 @@ async function furnish(folder: string): Promise<void> {
   for (const name of COMMANDS) {
     await symlink(path.join(ROOT, 'node_modules/.bin', name), path.join(modules, '.bin', name));
   }
-  // A file that npm would have made executable when installing.
-  await writeFiles(modules, { '.bin/wasm-fibers': `#!/bin/sh\nexec '${process.execPath}' '${COMMAND}' "$@"\n` });
-  await chmod(path.join(modules, '.bin/wasm-fibers'), 0o755);
+  // Nearly all that Node runs here starts Binaryen; and a file that npm would have made executable when installing.
+  const node = `#!/bin/sh\nexec '${process.execPath}' ${SHORT_LIVED.join(' ')}`;
+  await writeFiles(modules, { '.bin/node': `${node} "$@"\n`, '.bin/wasm-fibers': `${node} '${COMMAND}' "$@"\n` });
+  for (const name of ['node', 'wasm-fibers']) await chmod(path.join(modules, '.bin', name), 0o755);
 }
 
 /** What stands in the page's `pre` when its promises have settled. */

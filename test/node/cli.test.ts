@@ -21,6 +21,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { inspect } from '../../host/instrument/index.ts';
 import type { Metadata } from '../../host/instrument/index.ts';
 import { readOutline } from '../../host/instrument/binary/module.ts';
+import { SHORT_LIVED } from '../support/temporary.ts';
 import { assemble } from './instrument-driver.ts';
 
 const MAIN = fileURLToPath(new URL('../../build/host/cli/main.js', import.meta.url));
@@ -53,7 +54,7 @@ function cli(
   return new Promise((resolve) => {
     const child = execFile(
       process.execPath,
-      [MAIN, ...args],
+      [...SHORT_LIVED, MAIN, ...args],
       {
         cwd: folder,
         encoding: 'latin1',
@@ -72,7 +73,7 @@ async function cliInto(args: readonly string[], stdoutPath: string, stderrPath?:
   const stderr = stderrPath === undefined ? null : await open(stderrPath, 'a');
   try {
     return await new Promise((resolve) => {
-      const child = spawn(process.execPath, [MAIN, ...args], {
+      const child = spawn(process.execPath, [...SHORT_LIVED, MAIN, ...args], {
         cwd: folder,
         stdio: ['ignore', stdout.fd, stderr?.fd ?? 'pipe'],
         env: { ...process.env, NO_COLOR: '', FORCE_COLOR: '' },
@@ -510,7 +511,10 @@ describe('standard output that fails', () => {
 
   test.each(COMMANDS)('%j for a reader that has gone ends quietly', async (args) => {
     const outcome = await new Promise<Outcome>((resolve) => {
-      const child = spawn(process.execPath, [MAIN, ...args], { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] });
+      const child = spawn(process.execPath, [...SHORT_LIVED, MAIN, ...args], {
+        cwd: folder,
+        stdio: ['ignore', 'pipe', 'pipe'],
+      });
       child.stdout.destroy();
       let text = '';
       child.stderr.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));

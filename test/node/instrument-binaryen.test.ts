@@ -4,6 +4,7 @@ import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
 import { guarded, loadBinaryen } from '../../host/instrument/binaryen.ts';
 import { FiberError } from '../../host/instrument/index.ts';
+import { SHORT_LIVED } from '../support/temporary.ts';
 
 const BUILT = new URL('../../build/host/instrument/index.js', import.meta.url).href;
 
@@ -19,7 +20,7 @@ test('where it is not installed, the error says how to install it', async () => 
     const { instrument } = await import(${JSON.stringify(BUILT)});
     const wasm = Uint8Array.of(0, 97, 115, 109, 1, 0, 0, 0, 1, 4, 1, 0x60, 0, 0, 2, 7, 1, 1, 101, 1, 115, 0, 0);
     await instrument(wasm, { suspending: ['*'] }).catch((error) => console.log(error.code, error.message));`;
-  const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', script]);
+  const { stdout } = await promisify(execFile)(process.execPath, [...SHORT_LIVED, '--input-type=module', '-e', script]);
   expect(stdout).toMatch(/^BINARYEN_MISSING .*is not installed.*npm i -D binaryen/);
 });
 

@@ -8,6 +8,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import type { Inspection, InstrumentResult } from '../../host/instrument/index.ts';
+import { SHORT_LIVED } from '../support/temporary.ts';
 
 const WASM_OPT = fileURLToPath(new URL('../../node_modules/binaryen/bin/wasm-opt', import.meta.url));
 const FEATURES = [
@@ -50,7 +51,16 @@ export async function randomModule(
     Uint8Array.from({ length: 2000 + seed * 53 }, () => random.next().value & 0xff),
   );
   const features = ['--mvp-features', ...[...FEATURES, ...more].map((name) => `--enable-${name}`)];
-  await promisify(execFile)(process.execPath, [WASM_OPT, input, '-ttf', '-o', output, ...features, ...passes]);
+  await promisify(execFile)(process.execPath, [
+    ...SHORT_LIVED,
+    WASM_OPT,
+    input,
+    '-ttf',
+    '-o',
+    output,
+    ...features,
+    ...passes,
+  ]);
   return new Uint8Array(await readFile(output));
 }
 

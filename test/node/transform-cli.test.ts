@@ -6,7 +6,7 @@ import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readMetadata } from '../../host/runtime/metadata.ts';
 import { engineHasJspi } from '../support/backend.ts';
-import { makeFolder, removeFolder, ROOT, run, runTool, writeFiles } from '../support/temporary.ts';
+import { makeFolder, removeFolder, ROOT, run, runTool, SHORT_LIVED, writeFiles } from '../support/temporary.ts';
 import type { Outcome } from '../support/temporary.ts';
 
 const SOURCE = `/** Where somebody is. */
@@ -87,7 +87,7 @@ async function makeProject(files: Readonly<Record<string, string>>): Promise<str
 const ascIn = (project: string, ...args: string[]): Promise<Outcome> =>
   run(
     process.execPath,
-    ['--enable-source-maps', path.join(ROOT, 'node_modules/assemblyscript/bin/asc.js'), ...args],
+    [...SHORT_LIVED, '--enable-source-maps', path.join(ROOT, 'node_modules/assemblyscript/bin/asc.js'), ...args],
     project,
   );
 
@@ -236,10 +236,10 @@ const argv = { outFile: 'script/app.wasm', optimize: true };
 const { error } = await asc.main(['app.ts', ...asc.configToArguments(argv)], { transforms: [wasmFibers({ argv })] });
 console.log(error);`,
   });
-  const wrong = await run(process.execPath, ['script.mjs'], folder);
+  const wrong = await run(process.execPath, [...SHORT_LIVED, 'script.mjs'], folder);
   expect(wrong.stdout).toContain('asc.main(argv, { transforms: [wasmFibers({ argv })] })');
   expect(existsSync(path.join(folder, 'script'))).toBe(false);
-  expect((await run(process.execPath, ['right.mjs'], folder)).stdout).toBe('null\n');
+  expect((await run(process.execPath, [...SHORT_LIVED, 'right.mjs'], folder)).stdout).toBe('null\n');
   const module: unknown = await import(pathToFileURL(path.join(folder, 'script/app.js')).href);
   expect(module).toMatchObject({ Mood: { Good: 0, Bad: 5 } });
 });

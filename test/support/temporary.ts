@@ -60,6 +60,12 @@ export function run(
   });
 }
 
+/**
+ * For a Node that runs Binaryen for a second or two: to optimise its ten megabytes of WebAssembly takes twice as long as
+ * they then run.
+ */
+export const SHORT_LIVED: readonly string[] = ['--liftoff-only'];
+
 /** Runs a JavaScript tool of this repository's node_modules with this Node. */
 export function runTool(tool: string, args: readonly string[], cwd: string): Promise<Outcome> {
   return run(process.execPath, [path.join(ROOT, 'node_modules', tool), ...args], cwd);

@@ -2,6 +2,7 @@
 // ends with one line that counts them all: `N passed, N failed`.
 //
 //   npm test -- --only node,chromium spec/cancel     some environments, some files
+//   npm test -- --only node                          this machine's Node: the tools, and everything else
 //   npm test -- --only node26-jspi                   one environment: a runtime and a backend
 //   npm test -- --only jspi                          all environments of a backend
 //   npm test -- --list                               what there is, and runs nothing

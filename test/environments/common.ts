@@ -6,6 +6,11 @@ import type { ViteUserConfig } from 'vitest/config';
 /** The specification: it runs everywhere, so its files import neither node: modules nor browser-only ones. */
 export const SPEC: string[] = ['test/spec/**/*.test.ts'];
 
+/** What runs before there is a guest, what is written about it, and the house rules. */
+export const TOOLS: string[] = ['docs/**', 'house/**', 'node/{cli,instrument,transform}*'].map(
+  (files) => `test/${files}.test.ts`,
+);
+
 /** The repository's root, which test files, guests and the published files are addressed from. */
 export const ROOT: string = fileURLToPath(new URL('../..', import.meta.url));
 

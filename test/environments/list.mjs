@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
-/** `node20` on Node 20: this machine's Node, on which everything runs. */
+/** `node20` on Node 20: this machine's Node, on which everything runs, in two environments. */
 export const machineNode = `node${process.versions.node.split('.')[0]}`;
 
 /** The folder whose package brings other Nodes, and what its installation leaves. */
@@ -96,7 +96,12 @@ const otherNodes = ['node24', 'node26'].filter((name) => name !== machineNode);
 
 /** What `npm test` runs, in this order. */
 export const ENVIRONMENTS = [
-  environment(node(machineNode, 'vitest.config.ts'), 'asyncify'),
+  // The longest first: whatever ends last has the machine to itself.
+  environment(node(machineNode, 'test/environments/tools.config.ts'), 'asyncify', {
+    name: `${machineNode}-tools`,
+    title: `tools and documents on Node ${process.versions.node}`,
+  }),
+  environment(node(machineNode, 'test/environments/machine-node.config.ts'), 'asyncify'),
   ...otherNodes.map((name) => environment(node(name, SPEC_ON_NODE), 'asyncify', { effort: 0.25 })),
   environment(node('node24', SPEC_ON_NODE), 'jspi', { effort: 0.25 }),
   environment(node('node26', SPEC_ON_NODE), 'jspi', { pairs: true }),

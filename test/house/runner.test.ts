@@ -1,7 +1,7 @@
-// The runner must not call a run good that tested nothing, or less than it was asked to. Nothing here starts Vitest:
-// with an empty PATH there is no browser to be found.
+// The runner must not call a run good that tested nothing, or less than it was asked to. Nothing here starts a test of
+// another environment: with an empty PATH there is no browser to be found.
 import { expect, test } from 'vitest';
-import { ROOT, run } from '../support/temporary.ts';
+import { ROOT, run, runTool } from '../support/temporary.ts';
 
 const lastLine = (text: string): string | undefined => text.trimEnd().split('\n').at(-1);
 
@@ -44,6 +44,25 @@ test.each([
   ['jspi', ['node24-jspi', 'node26-jspi', 'chromium-jspi', 'firefox-jspi']],
 ])('--only %s: an environment, all of a runtime, or all of a backend', async (only, names) => {
   expect(namesIn(await listed('--only', only))).toEqual(names);
+});
+
+test("--only node: both environments of this machine's Node, which together run every test", async () => {
+  const own = `node${process.versions.node.split('.')[0]}`;
+  const named = namesIn(await listed('--only', 'node'));
+  expect(named.slice(0, 2)).toEqual([`${own}-tools`, `${own}-asyncify`]);
+  expect(named.every((name) => name.startsWith(own))).toBe(true);
+  const filesOf = async (config: string): Promise<string[]> => {
+    const { stdout } = await runTool('vitest/vitest.mjs', ['list', '--filesOnly', '--config', config], ROOT);
+    return stdout.trimEnd().split('\n').toSorted();
+  };
+  const [tools, others, all] = await Promise.all([
+    filesOf('test/environments/tools.config.ts'),
+    filesOf('test/environments/machine-node.config.ts'),
+    filesOf('vitest.config.ts'),
+  ]);
+  expect(tools).toContain('test/house/runner.test.ts');
+  expect(others).toContain('test/spec/model.test.ts');
+  expect([...tools, ...others].toSorted()).toEqual(all);
 });
 
 test('random tests do all of their iterations on each backend somewhere, and --list says where they do not', async () => {

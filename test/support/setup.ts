@@ -1,12 +1,15 @@
 // Runs before every test file. A rejection that nobody handles fails the test in which it occurs: nothing this
 // package does may leave one behind, and a run that merely ends badly does not say which test it was.
-import { afterEach } from 'vitest';
+import { afterAll, afterEach } from 'vitest';
 
 const unhandled: unknown[] = [];
 
 // Node is asked for by what the listener needs, not by name: test files of the specification have no Node types.
 if (typeof window === 'undefined') {
-  process.on('unhandledRejection', (reason) => unhandled.push(reason));
+  const listener = (reason: unknown): void => void unhandled.push(reason);
+  process.on('unhandledRejection', listener);
+  // The next file may be run by the same process.
+  afterAll(() => void process.off('unhandledRejection', listener));
   // asc writes in colour wherever this is set, also into files.
   delete process.env['CI'];
 } else {

@@ -6,6 +6,8 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
 
+export { SHORT_LIVED } from './short-lived.ts';
+
 /** The repository's root. */
 export const ROOT: string = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -59,12 +61,6 @@ export function run(
     });
   });
 }
-
-/**
- * For a Node that runs Binaryen for a second or two: to optimise its ten megabytes of WebAssembly takes twice as long as
- * they then run.
- */
-export const SHORT_LIVED: readonly string[] = ['--liftoff-only'];
 
 /** Runs a JavaScript tool of this repository's node_modules with this Node. */
 export function runTool(tool: string, args: readonly string[], cwd: string): Promise<Outcome> {

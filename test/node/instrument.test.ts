@@ -64,6 +64,22 @@ describe.each([{ fastPath: true }, { fastPath: false }])('fast path: $fastPath',
       expect(await guest.run('f', 1, 2000n, 0.5, 10_000)).toBe(2000 + 0.5 + 10_000 + 400 + 30 + 5);
     });
 
+    test('a value that a branch brings out of a block may be waited for', async () => {
+      const result = await instrumentText(`(module
+        (import "env" "sleep" (func $sleep (param i32) (result i32)))
+        (memory (export "memory") 1)
+        (func (export "f") (param $x i32) (result i32)
+          (i32.add (i32.const 1000)
+            (block $a (result i32)
+              (drop (br_if $a (call $sleep (i32.const 7)) (i32.eq (local.get $x) (i32.const 1))))
+              (i32.add (i32.const 100)
+                (block $b (result i32)
+                  (block $c (result i32)
+                    (br_table $a $b $c (call $sleep (i32.const 20)) (call $sleep (local.get $x))))))))))`);
+      const guest = await drive(result, { 'env.sleep': (n: number) => Promise.resolve(n) });
+      expect([await guest.run('f', 0), await guest.run('f', 1), await guest.run('f', 2)]).toEqual([1020, 1007, 1120]);
+    });
+
     test('a loop that suspends at each turn keeps its state', async () => {
       const result = await instrumentText(`(module
       (import "env" "next" (func $next (param i32) (result i32)))

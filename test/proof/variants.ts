@@ -5,7 +5,7 @@
 import type { InstrumentOptions } from '../../host/instrument/index.ts';
 
 export type Level = '-O0' | '-O1' | '-O2' | '-O3' | '-O4' | '-Os' | '-Oz';
-export type Way = 'asyncify';
+export type Way = 'jumps' | 'asyncify';
 
 /** Command line names of the levels. */
 export const LEVELS: Readonly<Record<Level, Partial<InstrumentOptions>>> = {
@@ -20,7 +20,8 @@ export const LEVELS: Readonly<Record<Level, Partial<InstrumentOptions>>> = {
 
 /** Ways of instrumenting beside the level, by a word for each; one line more is one way more. */
 export const WAYS: Readonly<Record<Way, Partial<InstrumentOptions>>> = {
-  asyncify: { target: 'asyncify' },
+  jumps: { target: 'asyncify', fastPath: true },
+  asyncify: { target: 'asyncify', fastPath: false },
 };
 
 /** The words of all ways that this engine can run. */

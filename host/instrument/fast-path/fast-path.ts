@@ -31,9 +31,10 @@
 import type { BinaryenModule, Ref } from '../binaryen.ts';
 import type { Walker } from '../walk.ts';
 import { Bodies } from './bodies.ts';
+import { NotFlat, takeValuesOffBranches } from './branch-values.ts';
 import { Frames, type WindowAccess } from './frames.ts';
 import { liveBehind } from './liveness.ts';
-import { type Lowered, Lowering, NotFlat } from './lower.ts';
+import { type Lowered, Lowering } from './lower.ts';
 import { type Alive, groupPlaces, levelsIn } from './places.ts';
 import { type IsPoint, Shape } from './shape.ts';
 
@@ -110,17 +111,19 @@ class FastPathPass implements FastPaths {
     this.functions++;
   }
 
+  /** Null if nothing in it can suspend. */
   #lower(func: Ref, name: string): Lowered | null {
-    for (let flat = false; ; flat = true) {
-      const shape = new Shape(this.#walker, this.#walker.tree(func), this.#options.isPoint(name));
-      if (!shape.holds(0)) return null;
-      try {
-        return new Lowering(this.#walker, this.#module, func, shape, this.#options.state).run();
-      } catch (error) {
-        if (!(error instanceof NotFlat) || flat) throw error;
-        this.#module.runPassesOnFunction(name, ['flatten']);
-      }
+    const shape = (): Shape => new Shape(this.#walker, this.#walker.tree(func), this.#options.isPoint(name));
+    let now = shape();
+    if (!now.holds(0)) return null;
+    try {
+      if (takeValuesOffBranches(this.#walker, this.#module, func, now)) now = shape();
+    } catch (error) {
+      if (!(error instanceof NotFlat)) throw error;
+      this.#module.runPassesOnFunction(name, ['flatten']);
+      now = shape();
     }
+    return new Lowering(this.#walker, this.#module, func, now, this.#options.state).run();
   }
 
   #findAlive(func: Ref, { outermost }: Lowered): Alive[] {

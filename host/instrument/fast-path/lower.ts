@@ -15,6 +15,8 @@
  *                            call point2; if (state) unwind
  *                            behind
  *
+ * Branches that bring a value to a block with points must have lost it (branch-values.ts).
+ *
  * A level is a function body, the body of a loop with points in it, or that of a `try`: a jump cannot enter these, so it leads to
  * their beginning, where the next one is. Blocks and arms of `if` are no levels: an `if` with points in it becomes branches.
  *
@@ -53,11 +55,6 @@ export interface Lowered {
   readonly outermost: Level;
 }
 
-/** Thrown where a value passes a branch out of a block with points in it: flat code has no such block. */
-export class NotFlat extends Error {
-  override readonly name = 'NotFlat';
-}
-
 export class Lowering {
   readonly #walker: Walker;
   readonly #module: BinaryenModule;
@@ -84,12 +81,10 @@ export class Lowering {
     this.#outermost = this.#level = this.#openLevel('function', '');
   }
 
-  /** @throws NotFlat */
   run(): Lowered {
     const { raw } = this.#walker;
     const module = this.#module;
     const results = raw.call('FunctionGetResults')(this.#func);
-    this.#refuseValuedBreaks();
     if (results === raw.binaryen.none) {
       this.#statement(0);
       this.#code.push(module.return());
@@ -98,39 +93,6 @@ export class Lowering {
       this.#code.push(raw.getType(value) === raw.binaryen.unreachable ? value : module.return(value));
     }
     return { body: this.#block(null, this.#code), outermost: this.#outermost };
-  }
-
-  #refuseValuedBreaks(): void {
-    const { raw } = this.#walker;
-    const shape = this.#shape;
-    const holding = new Set<number>();
-    for (let at = 0; at < shape.tree.ids.length; at++) {
-      if (shape.id(at) !== this.#ids.block || !shape.holds(at)) continue;
-      const type = shape.type(at);
-      const name = raw.call('BlockGetName')(shape.expression(at));
-      if (name !== 0 && type !== raw.binaryen.none && type !== raw.binaryen.unreachable) holding.add(name);
-    }
-    if (holding.size === 0) return;
-    for (let at = 0; at < shape.tree.ids.length; at++) {
-      const expression = shape.expression(at);
-      const id = shape.id(at);
-      const carries =
-        id === this.#ids.break
-          ? holding.has(raw.call('BreakGetName')(expression))
-          : id === this.#ids.brOn
-            ? holding.has(raw.call('BrOnGetName')(expression))
-            : id === this.#ids.switch && this.#switchNames(expression).some((name) => holding.has(name));
-      if (carries) throw new NotFlat();
-    }
-  }
-
-  #switchNames(expression: Ref): number[] {
-    const { raw } = this.#walker;
-    const names = [raw.call('SwitchGetDefaultName')(expression)];
-    for (let at = raw.call('SwitchGetNumNames')(expression) - 1; at >= 0; at--) {
-      names.push(raw.call('SwitchGetNameAt')(expression, at));
-    }
-    return names;
   }
 
   // Levels and labels.
@@ -421,12 +383,7 @@ export class Lowering {
   }
 }
 
-type Kinds = Readonly<
-  Record<
-    'block' | 'if' | 'loop' | 'try' | 'localSet' | 'localGet' | 'constant' | 'drop' | 'break' | 'brOn' | 'switch',
-    number
-  >
->;
+type Kinds = Readonly<Record<'block' | 'if' | 'loop' | 'try' | 'localSet' | 'localGet' | 'constant' | 'drop', number>>;
 
 function kindsOf({ raw }: Walker): Kinds {
   return {
@@ -438,8 +395,5 @@ function kindsOf({ raw }: Walker): Kinds {
     localGet: raw.id('LocalGet'),
     constant: raw.id('Const'),
     drop: raw.id('Drop'),
-    break: raw.id('Break'),
-    brOn: raw.id('BrOn'),
-    switch: raw.id('Switch'),
   };
 }

@@ -1,0 +1,160 @@
+/**
+ * Takes the values off branches out of blocks with suspension points in them: they go through a local.
+ *
+ *     (block $b (result i32)                (block
+ *       ... (br_if $b (value) (c)) ...        (block $b
+ *       (last))                        ->       ... (block (result i32) (local.set $v (value)) (br_if $b (c)) (local.get $v)) ...
+ *                                               (local.set $v (last)))
+ *                                             (local.get $v))
+ *
+ * lower.ts turns a block with points in it into code without a value; what branches to it must not bring one. (Binaryen's pass
+ * `flatten` does the same to all code of a function, and aborts on some.)
+ */
+import type { BinaryenModule, Ref } from '../binaryen.ts';
+import type { Walker } from '../walk.ts';
+import type { Shape } from './shape.ts';
+
+/** Thrown for a branch that cannot be rewritten, such as `br_on_cast`. */
+export class NotFlat extends Error {
+  override readonly name = 'NotFlat';
+}
+
+/**
+ * @returns false if there was nothing to do; else the shape is out of date
+ * @throws NotFlat before anything has changed
+ */
+export function takeValuesOffBranches(walker: Walker, module: BinaryenModule, func: Ref, shape: Shape): boolean {
+  return new Pass(walker, module, func, shape).run();
+}
+
+interface Target {
+  readonly at: number;
+  readonly type: Ref;
+  local: number;
+}
+
+class Pass {
+  readonly #walker: Walker;
+  readonly #module: BinaryenModule;
+  readonly #func: Ref;
+  readonly #shape: Shape;
+  /** Blocks with a value and a name, by the address of the name. */
+  readonly #blocks = new Map<number, Target>();
+  /** Branches that bring a value to one of them. */
+  readonly #branches: { readonly at: number; readonly names: readonly number[]; readonly isSwitch: boolean }[] = [];
+
+  constructor(walker: Walker, module: BinaryenModule, func: Ref, shape: Shape) {
+    this.#walker = walker;
+    this.#module = module;
+    this.#func = func;
+    this.#shape = shape;
+  }
+
+  run(): boolean {
+    this.#collect();
+    const chosen = this.#choose();
+    if (chosen.size === 0) return false;
+    const addVar = this.#walker.raw.call('FunctionAddVar');
+    for (const name of chosen) {
+      const target = this.#blocks.get(name);
+      if (target !== undefined) target.local = addVar(this.#func, target.type);
+    }
+    for (const { at, names, isSwitch } of this.#branches) {
+      if (names.some((name) => chosen.has(name))) this.#rewriteBranch(at, names, isSwitch);
+    }
+    const targets = [...chosen].flatMap((name) => this.#blocks.get(name) ?? []);
+    for (const target of targets.sort((a, b) => b.at - a.at)) this.#rewriteBlock(target);
+    return true;
+  }
+
+  #collect(): void {
+    const { raw } = this.#walker;
+    const shape = this.#shape;
+    const block = raw.id('Block');
+    const branch = raw.id('Break');
+    const table = raw.id('Switch');
+    const brOn = raw.id('BrOn');
+    for (let at = 0; at < shape.tree.ids.length; at++) {
+      const expression = shape.expression(at);
+      const id = shape.id(at);
+      if (id === block) {
+        const name = raw.call('BlockGetName')(expression);
+        const type = shape.type(at);
+        if (name !== 0 && this.#isValue(type)) this.#blocks.set(name, { at, type, local: -1 });
+      } else if (id === branch && raw.call('BreakGetValue')(expression) !== 0) {
+        this.#branches.push({ at, names: [raw.call('BreakGetName')(expression)], isSwitch: false });
+      } else if (id === table && raw.call('SwitchGetValue')(expression) !== 0) {
+        const names = Array.from({ length: raw.call('SwitchGetNumNames')(expression) }, (_, index) =>
+          raw.call('SwitchGetNameAt')(expression, index),
+        );
+        names.push(raw.call('SwitchGetDefaultName')(expression));
+        this.#branches.push({ at, names: [...new Set(names)], isSwitch: true });
+      } else if (id === brOn) {
+        const target = this.#blocks.get(raw.call('BrOnGetName')(expression));
+        if (target !== undefined && shape.holds(target.at)) throw new NotFlat();
+      }
+    }
+  }
+
+  #isValue(type: Ref): boolean {
+    const { none, unreachable } = this.#walker.raw.binaryen;
+    return type !== none && type !== unreachable;
+  }
+
+  /** The names of the blocks that must lose their value: those with points, and what shares a table with them. */
+  #choose(): Set<number> {
+    const chosen = new Set<number>();
+    const queue: number[] = [];
+    const choose = (name: number): void => {
+      if (chosen.has(name) || !this.#blocks.has(name)) return;
+      chosen.add(name);
+      queue.push(name);
+    };
+    for (const { names } of this.#branches) {
+      for (const name of names) {
+        const target = this.#blocks.get(name);
+        if (target !== undefined && this.#shape.holds(target.at)) choose(name);
+      }
+    }
+    for (let name = queue.pop(); name !== undefined; name = queue.pop()) {
+      for (const { names } of this.#branches) if (names.includes(name)) names.forEach(choose);
+    }
+    return chosen;
+  }
+
+  #rewriteBranch(at: number, names: readonly number[], isSwitch: boolean): void {
+    const { raw } = this.#walker;
+    const module = this.#module;
+    const branch = this.#shape.expression(at);
+    const kind = isSwitch ? 'Switch' : 'Break';
+    const value = raw.call(`${kind}GetValue`)(branch);
+    const type = raw.getType(value);
+    if (!this.#isValue(type)) {
+      // It never comes to the branch.
+      this.#walker.replace(this.#shape.tree, at, value);
+      return;
+    }
+    const locals = names.flatMap((name) => this.#blocks.get(name)?.local ?? []);
+    const [first = -1, ...others] = locals;
+    const get = (): Ref => module.local.get(first, type);
+    const hasCondition = !isSwitch && raw.call('BreakGetCondition')(branch) !== 0;
+    raw.call(`${kind}SetValue`)(branch, 0);
+    raw.call('ExpressionFinalize')(branch);
+    const sets = [module.local.set(first, value), ...others.map((local) => module.local.set(local, get()))];
+    const code = [...sets, branch, ...(hasCondition ? [get()] : [])];
+    this.#walker.replace(this.#shape.tree, at, module.block(null, code, raw.binaryen.auto));
+  }
+
+  #rewriteBlock({ at, type, local }: Target): void {
+    const { raw } = this.#walker;
+    const module = this.#module;
+    const { auto } = raw.binaryen;
+    const block = this.#shape.expression(at);
+    const last = raw.call('BlockGetNumChildren')(block) - 1;
+    const value = raw.call('BlockGetChildAt')(block, last);
+    if (this.#isValue(raw.getType(value))) raw.call('BlockSetChildAt')(block, last, module.local.set(local, value));
+    raw.call('ExpressionSetType')(block, raw.binaryen.none);
+    raw.call('ExpressionFinalize')(block);
+    this.#walker.replace(this.#shape.tree, at, module.block(null, [block, module.local.get(local, type)], auto));
+  }
+}

@@ -79,6 +79,8 @@ export interface AsyncifyControls {
   /** How many catch bodies the guest is in; always 0 if it has none. */
   readonly catchDepth: { get(): number; set(depth: number): void };
   readonly shadow: ShadowStack;
+  /** Enters a function by its number, to go on with a part of a stack; null if this guest rewinds stacks as a whole. */
+  readonly enter: ((bottom: number) => void) | null;
   /** Made at the first wait: the guest's allocator may not be ready before. */
   makeWindow(): Window;
 }
@@ -92,6 +94,7 @@ const NO_CONTROLS: AsyncifyControls = {
   rewinding: NO_PHASE,
   catchDepth: NO_CATCH_DEPTH,
   shadow: NO_SHADOW_STACK,
+  enter: null,
   makeWindow() {
     throw misused();
   },
@@ -114,6 +117,8 @@ export class AsyncifyBackend implements Backend {
   #controls: AsyncifyControls = NO_CONTROLS;
   #window: Window | null = null;
   readonly #at: Position = { state: NORMAL, task: null, host: null, trampoline: null, refused: null };
+  /** How the part of a stack ended that the one after it is to hear of: its frames are being rewound for that. */
+  #passed: { readonly failed: boolean; readonly error: unknown } | null = null;
   /** A repeated trampoline has moved the shadow stack pointer since rewinding began. */
   #moved = false;
 
@@ -161,9 +166,15 @@ export class AsyncifyBackend implements Backend {
   /** The hooks that instrumented code calls in the middle of switching, and when its shadow stack runs over. */
   linkControl(name: string): HostFunction | undefined {
     if (name === 'drain') {
-      return (position: number) => this.#switching(UNWINDING).drain(unwound(this.#at.task), position);
+      return (position: number, bottom: number) =>
+        this.#switching(UNWINDING).drain(unwound(this.#at.task), position, bottom);
     }
-    if (name === 'refill') return () => this.#switching(REWINDING).refill(unwound(this.#at.task));
+    if (name === 'refill') {
+      return () => {
+        const window = this.#switching(REWINDING);
+        return this.#controls.enter === null ? window.refill(unwound(this.#at.task)) : this.#pass();
+      };
+    }
     return name === 'stack_overflow' ? refuseOverflow : undefined;
   }
 
@@ -224,30 +235,72 @@ export class AsyncifyBackend implements Backend {
     }
   }
 
-  /** Runs the entry of a task, in state NORMAL from its beginning, in state REWINDING from its wait. */
+  /** Runs a task, in state NORMAL from its beginning, in state REWINDING from its wait, until it ends or waits. */
   #run(task: Task): void {
     let failed = false;
     let value: unknown;
+    let goesOn: boolean;
     this.#at.task = task;
-    try {
-      value = callAs(task, this, task.entry, task.args);
-      if (this.#at.state === UNWINDING) {
-        this.#openWindow().close(unwound(task));
-        this.#setState(NORMAL);
-        this.#controls.shadow.suspend(task);
-        this.#at.task = null;
-        this.#hooks.suspended(task);
-        return;
+    do {
+      try {
+        value = this.#enter(task);
+        if (this.#at.state === UNWINDING) {
+          this.#openWindow().close(unwound(task));
+          this.#setState(NORMAL);
+          this.#controls.shadow.suspend(task);
+          this.#at.task = null;
+          this.#hooks.suspended(task);
+          return;
+        }
+        failed = false;
+      } catch (error) {
+        failed = true;
+        value = error;
       }
-    } catch (error) {
-      failed = true;
-      value = error;
-    }
+      try {
+        goesOn = this.#nextPart(task, failed, value);
+      } catch (error) {
+        goesOn = false;
+        failed = true;
+        value = error;
+      }
+    } while (goesOn);
     this.#end(task, failed, value);
+  }
+
+  #enter(task: Task): unknown {
+    const bottom = task.unwound === null ? 0 : unwound(task).bottom;
+    const { enter } = this.#controls;
+    if (bottom === 0 || enter === null) return callAs(task, this, task.entry, task.args);
+    return callAs(task, this, enter, [bottom]);
+  }
+
+  /** Part of a stack has ended. Begins to rewind the part that was waiting for that, if there is one. */
+  #nextPart(task: Task, failed: boolean, error: unknown): boolean {
+    if (task.unwound === null || this.#at.state !== NORMAL) return false;
+    const stack = unwound(task);
+    if (stack.parts === null || stack.parts.length === 0) return false;
+    this.#openWindow().load(stack);
+    this.#passed = { failed, error };
+    this.#setState(REWINDING);
+    return true;
+  }
+
+  /** The rewinding part has come to the call of the one before it: that call ends as it has ended. */
+  #pass(): number {
+    const passed = this.#passed;
+    if (passed === null) throw misused();
+    this.#passed = null;
+    this.#moved = false;
+    this.#setState(NORMAL);
+    if (passed.failed) throw passed.error;
+    // No frame: the function gives the result that the guest has kept.
+    return 0;
   }
 
   #end(task: Task, failed: boolean, value: unknown): void {
     const interrupted = this.#at.state;
+    this.#passed = null;
     let damage: { readonly cause: unknown } | null = null;
     try {
       this.abandon(task);

@@ -14,17 +14,29 @@ const SLAB_WORDS = 1 << 16;
 /** Words in the largest block that is cut from a slab: 1 KiB. */
 const LARGEST_CLASS = 256;
 
+/** A piece of a stack that was too large for the window: consecutive frames, and the host functions between them. */
+export interface Part {
+  readonly frames: Int32Array;
+  /** The number of the function whose frame is the outermost; 0 for the fiber's entry. */
+  readonly bottom: number;
+  readonly trampolines: KeptTrampoline[] | null;
+}
+
 /** The frames of one fiber outside of the native stack. */
 export class UnwoundStack {
-  /** Words in the window, or in the block after the window was needed by somebody else. */
+  /** Words in the window, or in the block after the window was needed by somebody else: the part that goes on next. */
   words = 0;
+  /** See `Part`, of that one. */
+  bottom = 0;
   /** The block in the slabs, or -1. */
   handle = -1;
   /** The block, if it is too large for the slabs. */
   large: Int32Array | null = null;
-  /** What did not fit into the window, innermost frames first. */
-  segments: Int32Array[] | null = null;
-  /** Words in the segments. */
+  /** What has left the window since it began to unwind, innermost frames first. */
+  segments: Part[] | null = null;
+  /** What stays behind until the part that goes on next has returned, outermost first. */
+  parts: Part[] | null = null;
+  /** Words in the segments and the parts. */
   drained = 0;
   /** Host functions that stand between these frames, innermost first. */
   trampolines: KeptTrampoline[] | null = null;

@@ -3,18 +3,22 @@
  * Asyncify's data structure:
  *
  *   base                    base + 16 = start                           end
- *   | pos i32 | end i32 | 8 unused | outermost frame last ... pos ... free |
+ *   | pos i32 | end i32 | load i32 | 4 unused | outermost frame last ... pos ... free |
+ *
+ * `load` is the guest's: what it expects the frames in the window to take of the native stack when they are rewound.
  *
  * Invariants:
  * - At most one suspended fiber, the resident, has frames in the window. They stay until somebody else needs it, so
  *   that a fiber which waits again and again alone copies nothing.
- * - A stack deeper than the window leaves it in segments (`drain`) and comes back in the opposite order (`refill`), both
- *   called by the instrumented code in the middle of switching. So no stack is too deep, and nothing is ever written
- *   beyond `end`: the instrumented code calls `drain` while the largest frame still fits.
+ * - A stack deeper than the window leaves it in segments (`drain`), called by the instrumented code in the middle of
+ *   switching. So no stack is too deep, and nothing is ever written beyond `end`: the instrumented code calls `drain`
+ *   while the largest frame still fits.
+ * - Segments come back as parts: one goes on, the others wait until it has returned. Binaryen's Asyncify rewinds a stack as
+ *   a whole instead: there they come back in the opposite order (`refill`).
  * - `pos` lies in guest memory and is hostile whenever it is read.
  */
 import { FiberError } from '../errors.ts';
-import { FrameStore, type UnwoundStack } from './frames.ts';
+import { FrameStore, type Part, type UnwoundStack } from './frames.ts';
 
 const HEADER_WORDS = 4;
 /** Words that may leave the window in one suspension: 64 MiB. */
@@ -26,14 +30,19 @@ export class Window {
   readonly #start: number;
   readonly #end: number;
   readonly #memory: WebAssembly.Memory;
+  readonly #inParts: boolean;
   readonly #store: FrameStore = new FrameStore();
   #header: Int32Array = new Int32Array(0);
   #frames: Int32Array = new Int32Array(0);
   #resident: UnwoundStack | null = null;
 
-  /** @param base address, a multiple of 16; @param size bytes, a multiple of 16. */
-  constructor(memory: WebAssembly.Memory, base: number, size: number) {
+  /**
+   * @param base address, a multiple of 16; @param size bytes, a multiple of 16
+   * @param inParts does the guest go on with the innermost part of a deep stack, or does it rewind the whole?
+   */
+  constructor(memory: WebAssembly.Memory, base: number, size: number, inParts: boolean) {
     this.#memory = memory;
+    this.#inParts = inParts;
     this.base = base;
     this.#start = base + HEADER_WORDS * 4;
     this.#end = base + size;
@@ -52,24 +61,52 @@ export class Window {
       this.#refresh();
       position = this.#header[0]!; // The header always has four words.
     }
-    stack.words = this.#used(position);
+    const words = this.#used(position);
+    if (stack.segments !== null && this.#inParts) {
+      this.#split(stack, stack.segments, words);
+      return;
+    }
+    stack.words = words;
     this.#resident = stack;
   }
 
-  /** Brings a suspended stack back, for rewinding. */
+  /** Everything leaves the window: the outermost part first. */
+  #split(stack: UnwoundStack, segments: Part[], words: number): void {
+    this.#refresh();
+    const { bottom, trampolines } = stack;
+    const parts = (stack.parts ??= []);
+    parts.push({ frames: this.#frames.slice(0, words), bottom, trampolines }, ...segments.reverse());
+    stack.drained += words;
+    stack.segments = stack.trampolines = null;
+  }
+
+  /** Brings the part of a suspended stack back that goes on next, for rewinding. */
   load(stack: UnwoundStack): void {
     if (this.#resident !== stack) {
       if (this.#resident !== null) this.#evict();
       this.#refresh();
-      this.#store.load(stack, this.#frames);
+      const part = stack.words === 0 ? stack.parts?.pop() : undefined;
+      if (part === undefined) this.#store.load(stack, this.#frames);
+      else {
+        this.#frames.set(part.frames);
+        stack.words = part.frames.length;
+        stack.drained -= part.frames.length;
+        stack.bottom = part.bottom;
+        stack.trampolines = part.trampolines;
+      }
     }
     this.#resident = null;
     this.#setHeader(this.#start + stack.words * 4);
     stack.words = 0;
   }
 
-  /** Called by the guest when the next frame might not fit: takes away what is there. Returns the new position. */
-  drain(stack: UnwoundStack, position: number): number {
+  /**
+   * Called by the guest when the next frame might not fit: takes away what is there.
+   *
+   * @param bottom number of the function whose frame is the last
+   * @returns the new position
+   */
+  drain(stack: UnwoundStack, position: number, bottom: number): number {
     this.#refresh();
     const words = this.#used(position);
     const segments = (stack.segments ??= []);
@@ -78,27 +115,28 @@ export class Window {
     if (words === 0 || stack.drained > MOST_WORDS || segments.length >= MOST_SEGMENTS) {
       throw corrupt('it saved more frames than fit on any stack');
     }
-    segments.push(this.#frames.slice(0, words));
+    // What is rewound as a whole has its host functions in one list.
+    const trampolines = this.#inParts ? stack.trampolines : null;
+    if (this.#inParts) stack.trampolines = null;
+    segments.push({ frames: this.#frames.slice(0, words), bottom, trampolines });
     return this.#start;
   }
 
-  /** Called by the guest when the window has run empty: puts back what was taken last. Returns the new position. */
+  /** Called by a guest that rewinds as a whole, when the window has run empty: puts back what was taken last. Returns the new position. */
   refill(stack: UnwoundStack): number {
-    const segment = stack.segments?.pop();
-    if (segment === undefined) throw corrupt('it asked for more frames than it had saved');
-    stack.drained -= segment.length;
+    const frames = stack.segments?.pop()?.frames;
+    if (frames === undefined) throw corrupt('it asked for more frames than it had saved');
+    stack.drained -= frames.length;
     this.#refresh();
-    this.#frames.set(segment);
-    return this.#start + segment.length * 4;
+    this.#frames.set(frames);
+    return this.#start + frames.length * 4;
   }
 
   /** Forgets a stack that will not be continued, and makes the header valid so that switching can be stopped. */
   discard(stack: UnwoundStack): void {
     this.#store.release(stack);
-    stack.segments = null;
-    stack.drained = 0;
-    stack.trampolines = null;
-    stack.words = 0;
+    stack.segments = stack.parts = stack.trampolines = null;
+    stack.drained = stack.words = 0;
     if (this.#resident === stack) this.#resident = null;
     this.#setHeader(this.#start);
   }
@@ -114,6 +152,7 @@ export class Window {
     this.#refresh();
     this.#header[0] = position;
     this.#header[1] = this.#end;
+    this.#header[2] = 0;
   }
 
   /** Views die when the memory grows; a dead one is empty. */

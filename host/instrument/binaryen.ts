@@ -30,6 +30,7 @@ export interface BinaryenModule {
     eqz(value: Ref): Ref;
     eq(left: Ref, right: Ref): Ref;
     and(left: Ref, right: Ref): Ref;
+    or(left: Ref, right: Ref): Ref;
     shr_u(left: Ref, right: Ref): Ref;
     gt_u(left: Ref, right: Ref): Ref;
     lt_u(left: Ref, right: Ref): Ref;
@@ -46,17 +47,20 @@ export interface BinaryenModule {
   drop(value: Ref): Ref;
   loop(label: string | null, body: Ref): Ref;
   br(label: string, condition?: undefined, value?: Ref): Ref;
-  br_if(label: string, condition: Ref, value?: Ref): Ref;
+  br_if(label: string, condition: Ref): Ref;
   switch(labels: readonly string[], otherwise: string, index: Ref): Ref;
   /** `type` is `auto` for that of the last child: without it a block has none. */
   block(label: string | null, children: readonly Ref[], type: Ref): Ref;
   if(condition: Ref, ifTrue: Ref, ifFalse?: Ref): Ref;
   call(name: string, operands: readonly Ref[], type: Ref): Ref;
+  call_indirect(table: string, target: Ref, operands: readonly Ref[], params: Ref, results: Ref): Ref;
   return(value?: Ref): Ref;
   addFunction(name: string, params: Ref, results: Ref, vars: readonly Ref[], body: Ref): Ref;
   getFunctionByIndex(index: number): Ref;
   getNumFunctions(): number;
   addGlobal(name: string, type: Ref, mutable: boolean, init: Ref): Ref;
+  addTable(name: string, initial: number, maximum: number, type: Ref): Ref;
+  addActiveElementSegment(table: string, name: string, functions: readonly string[], offset: Ref): Ref;
   addFunctionImport(internal: string, module: string, base: string, params: Ref, results: Ref): void;
   addFunctionExport(internal: string, external: string): Ref;
   setMemory(initial: number, maximum: number, exportName: string | null): void;
@@ -83,6 +87,7 @@ export interface Binaryen {
   readonly f32: Ref;
   readonly f64: Ref;
   readonly v128: Ref;
+  readonly funcref: Ref;
   readonly auto: Ref;
   readonly unreachable: Ref;
   readonly Features: Readonly<Record<string, number>>;

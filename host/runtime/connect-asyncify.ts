@@ -51,6 +51,8 @@ function controls(parts: GuestParts & { readonly memory: WebAssembly.Memory }): 
     const available = alignDown(Math.max(0, top - metadata.stack.low) / LARGEST_PART);
     if (available >= smallest) reserved = Math.min(wanted, available);
   }
+  const inParts = `${SECTION}.enter` in exports;
+  const enter = inParts ? (guestFunction(exports, `${SECTION}.enter`) as (bottom: number) => void) : null;
   const phase = (name: string): Phase => ({
     start: guestFunction(exports, `asyncify_start_${name}`) as (window: number) => void,
     stop: guestFunction(exports, `asyncify_stop_${name}`) as () => void,
@@ -65,15 +67,16 @@ function controls(parts: GuestParts & { readonly memory: WebAssembly.Memory }): 
         }
       : NO_CATCH_DEPTH,
     shadow: instrumentedShadowStack(parts, reserved, allocate),
+    enter,
     makeWindow() {
-      if (reserved > 0) return newWindow(memory, top - reserved, reserved);
+      if (reserved > 0) return newWindow(memory, top - reserved, reserved, inParts);
       if (allocate === null) throw noAllocator('A wait');
-      return newWindow(memory, alignUp(allocate(wanted + 16)), wanted);
+      return newWindow(memory, alignUp(allocate(wanted + 16)), wanted, inParts);
     },
   };
 }
 
-function newWindow(memory: WebAssembly.Memory, base: number, size: number): Window {
+function newWindow(memory: WebAssembly.Memory, base: number, size: number, inParts: boolean): Window {
   if (base <= 0 || base + size > memory.buffer.byteLength) throw outOfMemory(size);
-  return new Window(memory, base, size);
+  return new Window(memory, base, size, inParts);
 }

@@ -26,16 +26,19 @@ import type { Frames } from './frames.ts';
 import type { Group } from './layout.ts';
 import type { Level, Lowered } from './lower.ts';
 import { levelsIn, type Place } from './places.ts';
+import type { Results } from './results.ts';
 import { zero } from './zero.ts';
 
 /** The name of a second body is this, and the name of its function. */
 export const RESUMED = 'wasm-fibers.resumed:';
 
-export interface Parts {
+/** What a function is made of. */
+export interface Ingredients {
   readonly func: Ref;
   readonly lowered: Lowered;
   readonly frames: Frames;
   readonly state: () => Ref;
+  readonly results: Results;
   readonly places: readonly Place[];
   readonly groups: readonly Group[];
   /** Told of each expression of a copy. */
@@ -48,9 +51,9 @@ type InCopy = (expression: Ref) => Ref;
 export class Bodies {
   readonly #walker: Walker;
   readonly #module: BinaryenModule;
-  readonly #parts: Parts;
+  readonly #parts: Ingredients;
 
-  constructor(walker: Walker, module: BinaryenModule, parts: Parts) {
+  constructor(walker: Walker, module: BinaryenModule, parts: Ingredients) {
     this.#walker = walker;
     this.#module = module;
     this.#parts = parts;
@@ -97,6 +100,13 @@ export class Bodies {
     return this.#walker.raw.call('FunctionGetBody')(func);
   }
 
+  /** There is no frame: the function has run without its callers, and has returned. */
+  #returnResult(): Ref {
+    const { raw } = this.#walker;
+    const type = raw.call('FunctionGetResults')(this.#parts.func);
+    return this.#module.return(type === raw.binaryen.none ? undefined : this.#parts.results.load(type));
+  }
+
   /** Goes on in the other body, which loads what it needs: what it is given does not matter. */
   #returnResumed(): Ref {
     const { raw } = this.#walker;
@@ -116,7 +126,8 @@ export class Bodies {
     const { outermost } = lowered;
     for (const level of levelsIn(outermost)) {
       const code = this.#jump(level);
-      if (level === outermost) this.#fill(inCopy(level.entry), rewinds, [...frames.load(groups), ...code]);
+      if (level === outermost)
+        this.#fill(inCopy(level.entry), rewinds, [...frames.load(groups, this.#returnResult()), ...code]);
       else if (code.length > 0) this.#fill(inCopy(level.entry), frames.place(), code);
     }
   }

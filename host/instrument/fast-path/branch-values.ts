@@ -33,6 +33,12 @@ interface Target {
   local: number;
 }
 
+interface Branch {
+  /** The blocks that it may lead to. */
+  readonly names: readonly number[];
+  readonly isSwitch: boolean;
+}
+
 class Pass {
   readonly #walker: Walker;
   readonly #module: BinaryenModule;
@@ -40,8 +46,8 @@ class Pass {
   readonly #shape: Shape;
   /** Blocks with a value and a name, by the address of the name. */
   readonly #blocks = new Map<number, Target>();
-  /** Branches that bring a value to one of them. */
-  readonly #branches: { readonly at: number; readonly names: readonly number[]; readonly isSwitch: boolean }[] = [];
+  /** Branches with a value. */
+  readonly #branches = new Map<number, Branch>();
 
   constructor(walker: Walker, module: BinaryenModule, func: Ref, shape: Shape) {
     this.#walker = walker;
@@ -54,16 +60,21 @@ class Pass {
     this.#collect();
     const chosen = this.#choose();
     if (chosen.size === 0) return false;
+    const targets = new Map<number, Target>();
     const addVar = this.#walker.raw.call('FunctionAddVar');
     for (const name of chosen) {
       const target = this.#blocks.get(name);
-      if (target !== undefined) target.local = addVar(this.#func, target.type);
+      if (target === undefined) continue;
+      target.local = addVar(this.#func, target.type);
+      targets.set(target.at, target);
     }
-    for (const { at, names, isSwitch } of this.#branches) {
-      if (names.some((name) => chosen.has(name))) this.#rewriteBranch(at, names, isSwitch);
+    // Inner ones first: an outer one takes what it has inside to another place.
+    for (let at = this.#shape.tree.ids.length - 1; at >= 0; at--) {
+      const branch = this.#branches.get(at);
+      if (branch?.names.some((name) => chosen.has(name)) === true) this.#rewriteBranch(at, branch);
+      const target = targets.get(at);
+      if (target !== undefined) this.#rewriteBlock(target);
     }
-    const targets = [...chosen].flatMap((name) => this.#blocks.get(name) ?? []);
-    for (const target of targets.sort((a, b) => b.at - a.at)) this.#rewriteBlock(target);
     return true;
   }
 
@@ -82,13 +93,13 @@ class Pass {
         const type = shape.type(at);
         if (name !== 0 && this.#isValue(type)) this.#blocks.set(name, { at, type, local: -1 });
       } else if (id === branch && raw.call('BreakGetValue')(expression) !== 0) {
-        this.#branches.push({ at, names: [raw.call('BreakGetName')(expression)], isSwitch: false });
+        this.#branches.set(at, { names: [raw.call('BreakGetName')(expression)], isSwitch: false });
       } else if (id === table && raw.call('SwitchGetValue')(expression) !== 0) {
         const names = Array.from({ length: raw.call('SwitchGetNumNames')(expression) }, (_, index) =>
           raw.call('SwitchGetNameAt')(expression, index),
         );
         names.push(raw.call('SwitchGetDefaultName')(expression));
-        this.#branches.push({ at, names: [...new Set(names)], isSwitch: true });
+        this.#branches.set(at, { names: [...new Set(names)], isSwitch: true });
       } else if (id === brOn) {
         const target = this.#blocks.get(raw.call('BrOnGetName')(expression));
         if (target !== undefined && shape.holds(target.at)) throw new NotFlat();
@@ -110,19 +121,19 @@ class Pass {
       chosen.add(name);
       queue.push(name);
     };
-    for (const { names } of this.#branches) {
+    for (const { names } of this.#branches.values()) {
       for (const name of names) {
         const target = this.#blocks.get(name);
         if (target !== undefined && this.#shape.holds(target.at)) choose(name);
       }
     }
     for (let name = queue.pop(); name !== undefined; name = queue.pop()) {
-      for (const { names } of this.#branches) if (names.includes(name)) names.forEach(choose);
+      for (const { names } of this.#branches.values()) if (names.includes(name)) names.forEach(choose);
     }
     return chosen;
   }
 
-  #rewriteBranch(at: number, names: readonly number[], isSwitch: boolean): void {
+  #rewriteBranch(at: number, { names, isSwitch }: Branch): void {
     const { raw } = this.#walker;
     const module = this.#module;
     const branch = this.#shape.expression(at);

@@ -35,7 +35,9 @@ import { NotFlat, takeValuesOffBranches } from './branch-values.ts';
 import { Frames, type WindowAccess } from './frames.ts';
 import { liveBehind } from './liveness.ts';
 import { type Lowered, Lowering } from './lower.ts';
+import { Parts } from './parts.ts';
 import { type Alive, groupPlaces, levelsIn } from './places.ts';
+import { Results } from './results.ts';
 import { type IsPoint, Shape } from './shape.ts';
 
 export interface FastPathOptions {
@@ -68,6 +70,7 @@ export function addFastPaths(
 ): FastPaths {
   const pass = new FastPathPass(walker, module, options);
   for (const func of functions) pass.run(func);
+  pass.finish();
   return pass;
 }
 
@@ -78,6 +81,8 @@ class FastPathPass implements FastPaths {
   readonly #walker: Walker;
   readonly #module: BinaryenModule;
   readonly #options: FastPathOptions;
+  readonly #results: Results;
+  readonly #parts: Parts;
   readonly #call: number;
   readonly #localGet: number;
 
@@ -85,6 +90,8 @@ class FastPathPass implements FastPaths {
     this.#walker = walker;
     this.#module = module;
     this.#options = options;
+    this.#results = new Results(walker, module);
+    this.#parts = new Parts(walker, module, this.#results);
     const { raw } = walker;
     this.#call = raw.id('Call');
     this.#localGet = raw.id('LocalGet');
@@ -103,12 +110,25 @@ class FastPathPass implements FastPaths {
       this.references.push(name);
       return;
     }
-    const frames = new Frames(this.#walker, this.#module, func, window);
-    const bodies = new Bodies(this.#walker, this.#module, { func, lowered, frames, state, onCopy, ...places });
-    if (this.#options.mayCopy && isWorthTwo(alive)) bodies.two();
+    const isDouble = this.#options.mayCopy && isWorthTwo(alive);
+    const id = this.#parts.add(func);
+    const frames = new Frames(this.#walker, this.#module, func, window, this.#nativeBytes(func, isDouble), id);
+    const results = this.#results;
+    const bodies = new Bodies(this.#walker, this.#module, { func, lowered, frames, state, results, onCopy, ...places });
+    if (isDouble) bodies.two();
     else bodies.one();
     for (const { layout } of places.groups) this.largestFrame = Math.max(this.largestFrame, layout.size);
     this.functions++;
+  }
+
+  finish(): void {
+    this.#parts.finish();
+  }
+
+  /** What one call takes of the native stack while it is resumed, at the most: code that has just begun to run keeps all locals there. */
+  #nativeBytes(func: Ref, isDouble: boolean): number {
+    const frame = NATIVE_FRAME + NATIVE_LOCAL * this.#walker.locals(func).length;
+    return isDouble ? 2 * frame : frame;
   }
 
   /** Null if nothing in it can suspend. */
@@ -164,6 +184,10 @@ function isWorthTwo(alive: readonly Alive[]): boolean {
   for (const { level, live } of alive) if (level.kind !== 'function') forgotten += live.size;
   return forgotten >= TWO_FROM;
 }
+
+/** Bytes. */
+const NATIVE_FRAME = 96;
+const NATIVE_LOCAL = 8;
 
 /** Values that are alive at suspension points in loops. */
 const TWO_FROM = 16;

@@ -17,10 +17,10 @@ import type { Group, Layout } from './layout.ts';
 export interface WindowAccess {
   /** Address of the header. */
   data(): Ref;
-  /** Sees to it that a frame can be loaded. Address of the last word in it. */
+  /** Sees to it that a frame can be loaded. Address of the last word in it; 0 if there is none. */
   top(): Ref;
-  /** Where the position will be after a frame of this size; there will be room for another one. */
-  push(size: number): Ref;
+  /** Where the position will be after a frame of this size of the function `id`; there will be room for another one. */
+  push(size: number, native: number, id: number): Ref;
 }
 
 /** Numbers of places have so many bits. */
@@ -35,11 +35,16 @@ export class Frames {
   /** A local with the number of the place to go to, with the group before it while the frame is not loaded; else 0. */
   readonly #place: number;
   readonly #scratch: number;
+  readonly #native: number;
+  readonly #id: number;
 
-  constructor(walker: Walker, module: BinaryenModule, func: Ref, window: WindowAccess) {
+  /** @param native bytes that a frame of the function is expected to take of the native stack; @param id its number */
+  constructor(walker: Walker, module: BinaryenModule, func: Ref, window: WindowAccess, native: number, id: number) {
     this.#walker = walker;
     this.#module = module;
     this.#window = window;
+    this.#native = native;
+    this.#id = id;
     const addVar = walker.raw.call('FunctionAddVar');
     this.#place = addVar(func, walker.raw.binaryen.i32);
     this.#scratch = addVar(func, walker.raw.binaryen.i32);
@@ -50,13 +55,18 @@ export class Frames {
     return this.#module.local.get(this.#place, this.#walker.raw.binaryen.i32);
   }
 
-  /** Loads a frame of one of these groups and takes it out of the window. */
-  load(groups: readonly Group[]): Ref[] {
+  /**
+   * Loads a frame of one of these groups and takes it out of the window.
+   *
+   * @param otherwise what to do if there is no frame
+   */
+  load(groups: readonly Group[], otherwise: Ref): Ref[] {
     const module = this.#module;
     const { auto } = this.#walker.raw.binaryen;
     const first = groups[0]?.index ?? 0;
     const before = [
       this.#setScratch(this.#window.top()),
+      module.if(module.i32.eqz(this.#getScratch()), otherwise),
       module.local.set(this.#place, module.i32.load(0, 4, this.#getScratch())),
     ];
     const mask = module.i32.const(MOST_PLACES);
@@ -120,7 +130,7 @@ export class Frames {
       this.#setScratch(module.i32.load(0, 4, this.#window.data())),
       ...saves,
       module.i32.store(size - 4, 4, this.#getScratch(), word),
-      module.i32.store(0, 4, this.#window.data(), this.#window.push(size)),
+      module.i32.store(0, 4, this.#window.data(), this.#window.push(size, this.#native, this.#id)),
     ];
   }
 

@@ -33,7 +33,13 @@ export function addSegments(walker: Walker, module: BinaryenModule): Segments {
   addWindowFunctions(walker, module, largestFrame);
   const setValue = walker.raw.call('StoreSetValue');
   for (const { push, size, store } of moves) {
-    setValue(store, module.call(push ? PUSH : POP, [module.i32.const(size)], walker.raw.binaryen.i32));
+    const operands = push ? [size, 0, 0] : [size];
+    const call = module.call(
+      push ? PUSH : POP,
+      operands.map((operand) => module.i32.const(operand)),
+      walker.raw.binaryen.i32,
+    );
+    setValue(store, call);
   }
   return { largestFrame, instrumented };
 }

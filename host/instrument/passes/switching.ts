@@ -29,7 +29,12 @@ export function addSwitching(
     window: {
       data: () => module.global.get(DATA, i32),
       top: () => module.call(TOP, [], i32),
-      push: (size) => module.call(PUSH, [module.i32.const(size)], i32),
+      push: (...operands) =>
+        module.call(
+          PUSH,
+          operands.map((operand) => module.i32.const(operand)),
+          i32,
+        ),
     },
   });
   addGuards(walker, module, leftOut, options.isPoint, () => module.global.get(STATE, i32));

@@ -2,9 +2,14 @@
  * How instrumented code uses the window that its frames go into and come from (host/backends/window.ts), however deep its
  * stack is:
  *
- *     push(N)   p = pos + N; if (p + LARGEST > end) p = drain(p); return p       where pos is to be after N bytes were written
- *     pop(N)    p = pos;     if (p <= start)        p = refill(); return p - N   where to read N bytes
- *     top()     p = pos;     if (p <= start)        p = refill(); return p - 4   the last word of the frame, whatever its size
+ *     push(N, native, id)   p = pos + N; load += native
+ *                           if (p + LARGEST > end || load > MOST_NATIVE) { p = drain(p, id); load = 0 }
+ *                           return p                 where pos is to be after N bytes were written
+ *     pop(N)                p = pos; if (p <= start) p = refill(); return p - N   where to read N bytes
+ *     top()                 p = pos; if (p <= start) p = refill(); return p - 4   the last word of the frame, whatever its size;
+ *                           0 if refill() gives 0: there is no frame
+ *
+ * `load` is the third word of the window's header: what the frames in the window are expected to take of the native stack.
  *
  * Invariant: before every push LARGEST bytes are free, LARGEST being the largest N. `drain` has the host take the frames
  * away, `refill` has it put back the segment that it took last; a segment always ends where a push ended.
@@ -22,32 +27,44 @@ const REFILL = 'wasm-fibers.refill';
 
 /** Bytes before the first frame: position, end, and eight that the runtime keeps for itself. */
 const HEADER = 16;
+const LOAD = 8;
+/** Bytes of native stack that a segment may take when it is rewound: a small part of what engines give a thread. */
+const MOST_NATIVE = 128 * 1024;
 
 /** Those that must stay out of line: they would be copied into every other function. */
 export const OUT_OF_LINE: readonly string[] = [PUSH, POP, TOP];
 
 /** @param largest bytes */
 export function addWindowFunctions(walker: Walker, module: BinaryenModule, largest: number): void {
-  const { auto, i32, none } = walker.raw.binaryen;
+  const { binaryen } = walker.raw;
+  const { auto, i32, none } = binaryen;
   const data = (): Ref => module.global.get(DATA, i32);
   const position = (): Ref => module.i32.load(0, 4, data());
-  module.addFunctionImport(DRAIN, 'wasm-fibers', 'drain', i32, i32);
+  module.addFunctionImport(DRAIN, 'wasm-fibers', 'drain', binaryen.createType([i32, i32]), i32);
   module.addFunctionImport(REFILL, 'wasm-fibers', 'refill', none, i32);
-  const get = (): Ref => module.local.get(1, i32);
+  const [size, native, id, end, load] = [0, 1, 2, 3, 4].map((local) => () => module.local.get(local, i32));
+  if (!size || !native || !id || !end || !load) return;
+  const isFull = module.i32.gt_u(module.i32.add(end(), module.i32.const(largest)), module.i32.load(4, 4, data()));
   module.addFunction(
     PUSH,
+    binaryen.createType([i32, i32, i32]),
     i32,
-    i32,
-    [i32],
+    [i32, i32],
     module.block(
       null,
       [
-        module.local.set(1, module.i32.add(position(), module.local.get(0, i32))),
+        module.local.set(3, module.i32.add(position(), size())),
+        module.local.set(4, module.i32.add(module.i32.load(LOAD, 4, data()), native())),
         module.if(
-          module.i32.gt_u(module.i32.add(get(), module.i32.const(largest)), module.i32.load(4, 4, data())),
-          module.local.set(1, module.call(DRAIN, [get()], i32)),
+          module.i32.or(isFull, module.i32.gt_u(load(), module.i32.const(MOST_NATIVE))),
+          module.block(
+            null,
+            [module.local.set(3, module.call(DRAIN, [end(), id()], i32)), module.local.set(4, module.i32.const(0))],
+            auto,
+          ),
         ),
-        get(),
+        module.i32.store(LOAD, 4, data(), load()),
+        end(),
       ],
       auto,
     ),
@@ -64,5 +81,7 @@ export function addWindowFunctions(walker: Walker, module: BinaryenModule, large
   const lowered = (local: number, by: Ref): Ref =>
     module.block(null, [...filled(local), module.i32.sub(module.local.get(local, i32), by)], auto);
   module.addFunction(POP, i32, i32, [i32], lowered(1, module.local.get(0, i32)));
-  module.addFunction(TOP, none, i32, [i32], lowered(0, module.i32.const(4)));
+  const isThere = module.if(module.i32.eqz(module.local.get(0, i32)), module.return(module.i32.const(0)));
+  const top = module.i32.sub(module.local.get(0, i32), module.i32.const(4));
+  module.addFunction(TOP, none, i32, [i32], module.block(null, [...filled(0), isThere, top], auto));
 }

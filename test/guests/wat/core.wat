@@ -31,6 +31,30 @@
     (if (result i32) (local.get $n)
       (then (i32.add (i32.const 1) (call $deep (i32.sub (local.get $n) (i32.const 1)) (local.get $x))))
       (else (call $wait (local.get $x)))))
+  ;; The same with a loop around the calls and values that are alive in it: worth a second body to the instrumenter.
+  (func $deep_loop (export "deep_loop") (param $n i32) (param $x i32) (result i32)
+    (local $i i32) (local $sum i32) (local $a i32) (local $b i32) (local $c i32) (local $d i32) (local $e i32) (local $f i32)
+    (local.set $a (i32.mul (local.get $x) (local.get $n)))
+    (local.set $b (i32.xor (local.get $a) (i32.const 12)))
+    (local.set $c (i32.mul (local.get $a) (local.get $b)))
+    (local.set $d (i32.rotl (local.get $c) (local.get $n)))
+    (local.set $e (i32.sub (local.get $d) (local.get $b)))
+    (local.set $f (i32.or (local.get $e) (local.get $c)))
+    (loop $next
+      (if (i32.and (i32.eqz (local.get $i)) (i32.ne (local.get $n) (i32.const 0)))
+        (then (local.set $sum (i32.add (local.get $sum) (call $deep_loop (i32.sub (local.get $n) (i32.const 1)) (local.get $x)))))
+        (else (if (i32.and (i32.eqz (local.get $i)) (i32.eqz (local.get $n)))
+          (then (local.set $sum (i32.add (local.get $sum) (call $wait (local.get $x))))))))
+      (local.set $i (i32.add (local.get $i) (i32.const 1)))
+      (br_if $next (i32.lt_u (local.get $i) (i32.const 3))))
+    ;; Nothing, unless a value was lost.
+    (i32.add
+      (i32.add (local.get $sum) (i32.ne (local.get $n) (i32.const 0)))
+      (i32.or
+        (i32.or (i32.ne (local.get $a) (i32.mul (local.get $x) (local.get $n))) (i32.ne (local.get $b) (i32.xor (local.get $a) (i32.const 12))))
+        (i32.or
+          (i32.or (i32.ne (local.get $c) (i32.mul (local.get $a) (local.get $b))) (i32.ne (local.get $d) (i32.rotl (local.get $c) (local.get $n))))
+          (i32.or (i32.ne (local.get $e) (i32.sub (local.get $d) (local.get $b))) (i32.ne (local.get $f) (i32.or (local.get $e) (local.get $c))))))))
   (func $deep_by_5 (param $x i32) (result i32) (call $deep (i32.const 5) (local.get $x)))
   ;; The sum of n waits for the same argument.
   (func $loop_of (export "loop_of") (param $n i32) (param $x i32) (result i32) (local $sum i32)

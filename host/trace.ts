@@ -41,6 +41,15 @@ export function guestFrames(stack: string | undefined, places = false): string[]
   return frames;
 }
 
+/**
+ * Puts the guest's frames of another stack trace behind those of a trap: of code that was not on the engine's stack when it
+ * trapped, but would have been if the guest's stack had come back as a whole.
+ */
+export function continueTrace(trap: Error, stack: string | undefined): void {
+  const frames = (stack ?? '').split('\n').filter((line) => line.includes(':wasm-function['));
+  trap.stack = [trap.stack, ...frames].join('\n');
+}
+
 /** What to do about it; engines run JavaScript and Wasm on the same stack. */
 export const RECURSE_LESS = 'Recurse less deeply, or give the engine more stack.';
 

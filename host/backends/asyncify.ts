@@ -41,6 +41,7 @@ import {
   type Site,
   type Task,
 } from './backend.ts';
+import { continueTrace } from '../trace.ts';
 import { call } from './call.ts';
 import { callAs } from './current.ts';
 import { UnwoundStack } from './frames.ts';
@@ -293,7 +294,11 @@ export class AsyncifyBackend implements Backend {
     this.#passed = null;
     this.#moved = false;
     this.#setState(NORMAL);
-    if (passed.failed) throw passed.error;
+    if (passed.failed) {
+      const { error } = passed;
+      if (error instanceof WebAssembly.RuntimeError) continueTrace(error, new Error('').stack);
+      throw error;
+    }
     // No frame: the function gives the result that the guest has kept.
     return 0;
   }

@@ -23,7 +23,7 @@ import { FrameStore, type Part, type UnwoundStack } from './frames.ts';
 const HEADER_WORDS = 4;
 /** Words that may leave the window in one suspension: 64 MiB. */
 const MOST_WORDS = 1 << 24;
-const MOST_SEGMENTS = 1 << 18;
+const MOST_SEGMENTS = 1 << 16;
 
 export class Window {
   readonly base: number;

@@ -43,10 +43,10 @@ describe.each(['deep', 'deep_loop'])(
   'N.5 at the depth at which the engine stack ends, whatever has suspended resumes (%s)',
   (name) => {
     // The stacks that the engine makes for JSPI are of one size, whatever that of the thread is.
-    const more = (asyncify: number): number => perBackend({ asyncify, jspi: 2000 });
-    test('on the main thread', async () => check(await inProcess(name), 2000));
-    test('with a raised --stack-size', async () => check(await inProcess(name, '--stack-size=3600'), more(8000)));
-    test('in a worker thread', async () => check(await inThread(name, 4), 2000));
-    test('in a worker thread with much more stack', async () => check(await inThread(name, 12), more(16_000)));
+    const more = (asyncify: number): number => perBackend({ asyncify, jspi: 4000 });
+    test('on the main thread', async () => check(await inProcess(name), 4000));
+    test('with a raised --stack-size', async () => check(await inProcess(name, '--stack-size=3600'), more(16_000)));
+    test('in a worker thread', async () => check(await inThread(name, 4), 4000));
+    test('in a worker thread with much more stack', async () => check(await inThread(name, 12), more(20_000)));
   },
 );

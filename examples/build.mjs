@@ -41,9 +41,12 @@ function hash(files) {
   return digest.digest('hex');
 }
 
+/** Binaryen's ten megabytes of WebAssembly are not optimised for the seconds that they run: that takes longer than it gains. */
+const SHORT_LIVED = '--liftoff-only';
+
 function run(tool, args) {
   const env = { ...process.env, NODE_PATH: PACKAGES };
-  const { status } = spawnSync(process.execPath, [`node_modules/${tool}`, ...args], {
+  const { status } = spawnSync(process.execPath, [SHORT_LIVED, `node_modules/${tool}`, ...args], {
     cwd: ROOT,
     env,
     stdio: 'inherit',

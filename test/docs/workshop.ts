@@ -94,8 +94,13 @@ async function furnish(folder: string): Promise<void> {
   }
   // Nearly all that Node runs here starts Binaryen; and a file that npm would have made executable when installing.
   const node = `#!/bin/sh\nexec '${process.execPath}' ${SHORT_LIVED.join(' ')}`;
-  await writeFiles(modules, { '.bin/node': `${node} "$@"\n`, '.bin/wasm-fibers': `${node} '${COMMAND}' "$@"\n` });
-  for (const name of ['node', 'wasm-fibers']) await chmod(path.join(modules, '.bin', name), 0o755);
+  await writeFiles(modules, {
+    '.bin/node': `${node} "$@"\n`,
+    '.bin/wasm-fibers': `${node} '${COMMAND}' "$@"\n`,
+    // What npm's does in a second: run the command of that name, if it is installed here.
+    '.bin/npx': `#!/bin/sh\nexec '${path.join(modules, '.bin')}/'"$@"\n`,
+  });
+  for (const name of ['node', 'wasm-fibers', 'npx']) await chmod(path.join(modules, '.bin', name), 0o755);
 }
 
 /** What stands in the page's `pre` when its promises have settled. */

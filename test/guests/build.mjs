@@ -3,7 +3,7 @@
 //
 //   node test/guests/build.mjs             all
 //   node test/guests/build.mjs qsort lua typed/basic   only these
-//   node test/guests/build.mjs typed       only the typed ones
+//   node test/guests/build.mjs c           only those in C
 //
 // Typed AssemblyScript guests are compiled by the transform in build/ into build/guests/typed: NAME.wasm for Asyncify,
 // NAME.jspi.wasm, NAME.js and NAME.d.ts.
@@ -30,9 +30,10 @@ const HOST = path.join(ROOT, 'build/host');
 const INSTRUMENTER = path.join(HOST, 'instrument/index.js');
 const TRANSFORM = path.join(HOST, 'assemblyscript/transform/index.js');
 
-const ALL_TYPED = 'typed';
+const ALL_C = 'c';
 const wanted = process.argv.slice(2);
 const chosen = (guests) => guests.filter(({ name }) => wanted.length === 0 || wanted.includes(name));
+const chosenC = (guests) => (wanted.includes(ALL_C) ? guests : chosen(guests));
 
 mkdirSync(HASHES, { recursive: true });
 let built = 0;
@@ -165,8 +166,7 @@ async function buildTypedGuest({ name, source, flags }, compiler) {
 async function buildTyped() {
   if (transform === null) return;
   const compiler = `asc ${versionOf('assemblyscript')}`;
-  const isWanted = (name) => wanted.length === 0 || wanted.includes(ALL_TYPED) || wanted.includes(`typed/${name}`);
-  const guests = TYPED.filter(({ name }) => isWanted(name));
+  const guests = TYPED.filter(({ name }) => wanted.length === 0 || wanted.includes(`typed/${name}`));
   for (const guest of guests) {
     try {
       await buildTypedGuest(guest, compiler);
@@ -178,8 +178,8 @@ async function buildTyped() {
 }
 
 async function buildC() {
-  const plain = chosen(C_GUESTS);
-  const real = chosen(LIBRARIES);
+  const plain = chosenC(C_GUESTS);
+  const real = chosenC(LIBRARIES);
   if (plain.length + real.length === 0) return;
   const clang = ['/usr/bin/clang', '/usr/local/bin/clang'].find((file) => existsSync(file));
   // A compiler is known by its file: to ask it for its version takes longer than everything else that is up to date.
@@ -188,8 +188,8 @@ async function buildC() {
     if (!(await hasClang())) return skip([...plain, ...real], `C guests: ${CLANG_REMEDY}`);
     remember('clang', compiler);
   }
-  for (const guest of plain) await buildGuest(guest, compileC, compiler);
-  for (const guest of real) {
+  // The largest first.
+  for (const guest of real.toReversed()) {
     let folder;
     try {
       folder = await fetchSource(guest.library);
@@ -202,11 +202,12 @@ async function buildC() {
     }
     await buildGuest(guest, compileC, compiler, folder);
   }
+  for (const guest of plain) await buildGuest(guest, compileC, compiler);
 }
 
-/** Half of the work, in a process of its own beside this one. */
-function buildTypedBeside() {
-  const child = spawn(process.execPath, [fileURLToPath(import.meta.url), ALL_TYPED], { stdio: 'inherit' });
+/** Half of the work, in a process of its own beside this one: SQLite alone takes a third of it. */
+function buildCBeside() {
+  const child = spawn(process.execPath, [fileURLToPath(import.meta.url), ALL_C], { stdio: 'inherit' });
   return new Promise((resolve, reject) => {
     child.on('error', reject);
     child.on('close', (code) => {
@@ -216,11 +217,11 @@ function buildTypedBeside() {
   });
 }
 
-const beside = wanted.length === 0 && os.availableParallelism() > 1 ? buildTypedBeside() : null;
+const beside = wanted.length === 0 && os.availableParallelism() > 1 ? buildCBeside() : null;
 await buildTextGuests();
 await buildAssemblyScript();
-await buildC();
-await (beside ?? buildTyped());
+await buildTyped();
+await (beside ?? buildC());
 if (instrumenter === null) console.log('guests are not instrumented: build/ has no instrumenter yet (npm run build)');
-const which = wanted.includes(ALL_TYPED) ? 'typed guests' : beside === null ? 'guests' : 'other guests';
+const which = wanted.includes(ALL_C) ? 'guests in C' : beside === null ? 'guests' : 'other guests';
 console.log(built === 0 ? `${which} are up to date` : `${which}: ${built} files built`);

@@ -4,6 +4,7 @@
 //   node test/guests/build.mjs             all
 //   node test/guests/build.mjs qsort lua typed/basic   only these
 //   node test/guests/build.mjs c           only those in C
+//   node test/guests/build.mjs bench-lua   one of the benches', which no test uses: they are built only when named
 //
 // Typed AssemblyScript guests are compiled by the transform in build/ into build/guests/typed: NAME.wasm for Asyncify,
 // NAME.jspi.wasm, NAME.js and NAME.d.ts.
@@ -20,7 +21,7 @@ import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { CLANG_REMEDY, compileAssemblyScript, compileC, compileTyped, hasClang, sourcesOf } from './compilers.mjs';
 import { REMEDY, fetchSource } from './fetch-sources.mjs';
-import { ASSEMBLYSCRIPT, C_GUESTS, LIBRARIES, TARGETS, TYPED } from './list.mjs';
+import { ASSEMBLYSCRIPT, BENCHED, C_GUESTS, LIBRARIES, TARGETS, TYPED } from './list.mjs';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const TARGET = path.join(ROOT, 'build/guests');
@@ -34,6 +35,7 @@ const ALL_C = 'c';
 const wanted = process.argv.slice(2);
 const chosen = (guests) => guests.filter(({ name }) => wanted.length === 0 || wanted.includes(name));
 const chosenC = (guests) => (wanted.includes(ALL_C) ? guests : chosen(guests));
+const benched = BENCHED.filter(({ name }) => wanted.includes(name));
 
 mkdirSync(HASHES, { recursive: true });
 let built = 0;
@@ -135,7 +137,8 @@ async function buildTextGuests() {
 
 async function buildAssemblyScript() {
   const compiler = `asc ${versionOf('assemblyscript')}`;
-  for (const guest of chosen(ASSEMBLYSCRIPT)) await buildGuest(guest, compileAssemblyScript, compiler);
+  const ours = benched.filter(({ source }) => source.endsWith('.ts'));
+  for (const guest of [...chosen(ASSEMBLYSCRIPT), ...ours]) await buildGuest(guest, compileAssemblyScript, compiler);
 }
 
 /** The files of a typed guest come from one run of asc: they are all of one state, or not there. */
@@ -178,8 +181,9 @@ async function buildTyped() {
 }
 
 async function buildC() {
-  const plain = chosenC(C_GUESTS);
-  const real = chosenC(LIBRARIES);
+  const ours = benched.filter(({ source }) => source.endsWith('.c'));
+  const plain = [...chosenC(C_GUESTS), ...ours.filter(({ library }) => library === undefined)];
+  const real = [...chosenC(LIBRARIES), ...ours.filter(({ library }) => library !== undefined)];
   if (plain.length + real.length === 0) return;
   const clang = ['/usr/bin/clang', '/usr/local/bin/clang'].find((file) => existsSync(file));
   // A compiler is known by its file: to ask it for its version takes longer than everything else that is up to date.

@@ -28,13 +28,13 @@ const CLANG_ENV = {
 export const CLANG_REMEDY = 'install clang lld wasi-libc libclang-rt-dev-wasm32';
 
 /** The files that decide what the guest becomes. */
-export function sourcesOf({ source, library, files }, folder) {
+export function sourcesOf({ source, also = [], library, files }, folder) {
   const own = `test/guests/${source}`;
   if (source.endsWith('.ts')) return [GUEST_PART, own];
-  if (library === undefined) return [own];
+  if (library === undefined) return [own, ...also];
   const headers = readdirSync(path.join(ROOT, 'test/guests/c/include')).map((file) => `test/guests/c/include/${file}`);
   const parts = readdirSync(folder).filter((file) => files(file));
-  return [own, ...headers, ...parts.map((file) => path.join(folder, file))];
+  return [own, ...also, ...headers, ...parts.map((file) => path.join(folder, file))];
 }
 
 export async function compileAssemblyScript({ name, source, flags }, target) {

@@ -132,35 +132,41 @@ export const C_GUESTS = [
 
 const LIBRARY = [...REACTOR, ...ALLOCATOR, '-Wl,--strip-debug,--export-table', '-w'];
 
+const LUA = {
+  source: 'c/lua.c',
+  library: 'lua5.4',
+  files: (file) => /^l.*\.c$/.test(file) && !/^(lua|luac|linit|liolib|loslib|loadlib|ldblib|lutf8lib)\.c$/.test(file),
+  flags: [...LIBRARY, '-include', 'test/guests/c/include/lua-host.h', '-Itest/guests/c/include'],
+};
+
+const SQLITE = {
+  source: 'c/sqlite.c',
+  library: 'sqlite3',
+  files: (file) => file === 'sqlite3.c',
+  flags: [
+    ...LIBRARY,
+    '-DSQLITE_OS_OTHER=1',
+    '-DSQLITE_THREADSAFE=0',
+    '-DSQLITE_TEMP_STORE=3',
+    '-DSQLITE_DEFAULT_MEMSTATUS=0',
+    '-DSQLITE_DQS=0',
+    '-DSQLITE_OMIT_DEPRECATED',
+    '-DSQLITE_OMIT_JSON',
+    '-DSQLITE_OMIT_LOAD_EXTENSION',
+    '-DSQLITE_OMIT_LOCALTIME',
+    '-DSQLITE_OMIT_SHARED_CACHE',
+    '-DSQLITE_OMIT_WAL',
+  ],
+};
+
 /** Real libraries from Debian's sources (fetch-sources.mjs). `files` picks the library's own files from its folder. */
 export const LIBRARIES = [
-  {
-    name: 'lua',
-    source: 'c/lua.c',
-    library: 'lua5.4',
-    files: (file) => /^l.*\.c$/.test(file) && !/^(lua|luac|linit|liolib|loslib|loadlib|ldblib|lutf8lib)\.c$/.test(file),
-    flags: [...LIBRARY, '-include', 'test/guests/c/include/lua-host.h', '-Itest/guests/c/include'],
-    suspending: ['env.http_get', 'env.sleep', 'env.protected_call'],
-  },
-  {
-    name: 'sqlite',
-    source: 'c/sqlite.c',
-    library: 'sqlite3',
-    files: (file) => file === 'sqlite3.c',
-    flags: [
-      ...LIBRARY,
-      '-DSQLITE_OS_OTHER=1',
-      '-DSQLITE_THREADSAFE=0',
-      '-DSQLITE_TEMP_STORE=3',
-      '-DSQLITE_DEFAULT_MEMSTATUS=0',
-      '-DSQLITE_DQS=0',
-      '-DSQLITE_OMIT_DEPRECATED',
-      '-DSQLITE_OMIT_JSON',
-      '-DSQLITE_OMIT_LOAD_EXTENSION',
-      '-DSQLITE_OMIT_LOCALTIME',
-      '-DSQLITE_OMIT_SHARED_CACHE',
-      '-DSQLITE_OMIT_WAL',
-    ],
-    suspending: ['env.vfs_*'],
-  },
+  { name: 'lua', ...LUA, suspending: ['env.http_get', 'env.sleep', 'env.protected_call'] },
+  { name: 'sqlite', ...SQLITE, suspending: ['env.vfs_*'] },
+];
+
+/** What `npm run bench:guests` measures. Built only when named, and not instrumented: the bench does that in its own ways. */
+export const BENCHED = [
+  { name: 'bench-lua', ...LUA },
+  { name: 'bench-sqlite', ...SQLITE, source: 'c/bench-sqlite.c', also: ['test/guests/c/sqlite.c'] },
 ];

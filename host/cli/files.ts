@@ -33,6 +33,8 @@ export function explain(error: unknown, done: 'read' | 'written'): string {
   const reasons: Readonly<Record<string, string>> = {
     ENOENT: 'no such file.',
     EISDIR: 'is a folder.',
+    EEXIST: 'is a file, not a folder.',
+    ENOTDIR: 'is below a file, not a folder.',
     EACCES: `cannot be ${done}: permission denied.`,
     EPERM: `cannot be ${done}: permission denied.`,
     ENAMETOOLONG: 'the name is too long for the file system.',

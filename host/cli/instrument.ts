@@ -1,6 +1,8 @@
 /** `wasm-fibers instrument`: options to calls of `instrument`, their results to files and a summary. */
 import { Worker } from 'node:worker_threads';
 import type { InstrumentOptions, InstrumentResult, Target } from '../instrument/index.ts';
+import { Cache } from './cache.ts';
+import type { CachedResult } from './cache.ts';
 import { CliError } from './errors.ts';
 import { readInput, refusal } from './files.ts';
 import { checkOutput, writeOutputs } from './output.ts';
@@ -33,6 +35,7 @@ export interface InstrumentFlags {
   readonly inputSourceMap?: string;
   readonly outputSourceMap?: string;
   readonly outputSourceMapUrl?: string;
+  readonly cache?: string;
   readonly quiet?: boolean;
 }
 
@@ -60,20 +63,26 @@ export async function instrumentCommand(input: string, flags: InstrumentFlags): 
   const wasm = await readInput(input);
   const map = inputSourceMap === undefined ? null : new TextDecoder().decode(await readInput(inputSourceMap));
   const progress = flags.quiet ? null : new Progress();
-  const results: (readonly [Wanted, InstrumentResult])[] = [];
+  const cache = flags.cache === undefined ? null : new Cache(flags.cache);
+  const results: (readonly [Wanted, CachedResult])[] = [];
   try {
     for (const each of wanted) {
-      results.push([each, await runInThread({ wasm, options: optionsFor(each, flags, map) }, input, progress)]);
+      const job = { wasm, options: optionsFor(each, flags, map) };
+      const make = (): Promise<InstrumentResult> => runInThread(job, input, progress);
+      results.push([each, cache === null ? { result: await make(), fromCache: false } : await cache.get(job, make)]);
     }
   } finally {
     progress?.end();
   }
   // All maps before all modules: whoever sees a module finds its map.
-  const maps = results.flatMap(([{ sourceMap }, result]): Output[] =>
+  const maps = results.flatMap(([{ sourceMap }, { result }]): Output[] =>
     sourceMap === null || result.sourceMap === null ? [] : [{ file: sourceMap, contents: result.sourceMap }],
   );
-  await writeOutputs([...maps, ...results.map(([{ output }, result]) => ({ file: output, contents: result.wasm }))]);
-  if (!flags.quiet) summarise(results);
+  await writeOutputs([
+    ...maps,
+    ...results.map(([{ output }, { result }]) => ({ file: output, contents: result.wasm })),
+  ]);
+  if (!flags.quiet) summarise(results, cache?.problems ?? []);
 }
 
 function whatToWrite(input: string, flags: InstrumentFlags): Wanted[] {
@@ -145,12 +154,13 @@ function runInThread(job: Job, input: string, progress: Progress | null): Promis
   });
 }
 
-function summarise(results: readonly (readonly [Wanted, InstrumentResult])[]): void {
+function summarise(results: readonly (readonly [Wanted, CachedResult])[], problems: readonly string[]): void {
   const style = styleFor(process.stderr);
-  for (const [{ output, target }, { functions, size, suspending, metadata }] of results) {
+  for (const [{ output, target }, { result, fromCache }] of results) {
+    const { functions, size, suspending, metadata } = result;
     const factor = (size.after / size.before).toFixed(2);
     const where = output === '-' ? 'standard output' : output;
-    const what = target === 'jspi' ? ' for jspi' : '';
+    const what = `${target === 'jspi' ? ' for jspi' : ''}${fromCache ? ' (from the cache)' : ''}`;
     const done = target === 'jspi' ? 'functions may wait, none rewritten' : 'functions';
     process.stderr.write(
       `${style.green('instrumented')} ${where}${what}: ${functions.instrumented} of ${functions.total} ${done}, ` +
@@ -159,6 +169,6 @@ function summarise(results: readonly (readonly [Wanted, InstrumentResult])[]): v
         }\n`,
     );
   }
-  const warnings = new Set(results.flatMap(([, result]) => result.warnings));
+  const warnings = new Set([...results.flatMap(([, { result }]) => result.warnings), ...problems]);
   for (const warning of warnings) process.stderr.write(`${style.yellow('warning:')} ${warning}\n`);
 }

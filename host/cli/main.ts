@@ -122,6 +122,11 @@ function addInstrument(root: Command): void {
     .option('--input-source-map <file>', "the module's source map (also -ism)", named)
     .option('--output-source-map <file>', 'where to write the source map of the result (also -osm)', named)
     .option('--output-source-map-url <url>', 'its URL, to be written into the module (also -osu)')
+    .option(
+      '--cache <folder>',
+      'keep results there, and take from there what was made already of the same module',
+      named,
+    )
     .option('-q, --quiet', 'no summary and no progress')
     .addHelpText(
       'after',
@@ -144,6 +149,7 @@ Examples:
   wasm-fibers instrument app.wasm -o out.wasm --suspending env.read --remove 'gc_*'
   wasm-fibers instrument app.wasm -o app.jspi.wasm --target jspi --suspending env.httpGet
   wasm-fibers instrument app.wasm --target both --suspending env.httpGet
+  wasm-fibers instrument app.wasm -o app.fibers.wasm --suspending env.httpGet --cache ~/.cache/wasm-fibers
   wasm-fibers instrument app.wasm -ism app.wasm.map -o out.wasm -osm out.wasm.map --suspending env.sleep`,
     )
     .action((input: string, flags: InstrumentFlags & { debugNames?: boolean }) => {

@@ -1,14 +1,17 @@
 /** The programs, in the order in which they are measured. Each is loaded when it is needed: one may lack what it is made of. */
 import type { Program } from './program.ts';
 
-const PROGRAMS: Readonly<Record<string, () => Promise<{ readonly program: Program }>>> = {
-  lua: () => import('./lua.ts'),
-  sqlite: () => import('./sqlite.ts'),
-  quickjs: () => import('./quickjs.ts'),
+const PROGRAMS: Readonly<Record<string, () => Promise<Program>>> = {
+  lua: async () => (await import('./lua.ts')).program,
+  sqlite: async () => (await import('./sqlite.ts')).program,
+  quickjs: async () => (await import('./quickjs.ts')).program,
+  zlib: async () => (await import('./functions.ts')).zlib,
+  calls: async () => (await import('./functions.ts')).calls,
+  assemblyscript: async () => (await import('./functions.ts')).assemblyscript,
 };
 
 export const PROGRAM_NAMES: readonly string[] = Object.keys(PROGRAMS);
 
 export async function findProgram(name: string): Promise<Program | undefined> {
-  return (await PROGRAMS[name]?.())?.program;
+  return PROGRAMS[name]?.();
 }

@@ -22,6 +22,7 @@ const run = (command, args, options = {}) =>
 const LIBRARIES = {
   'lua5.4': { folder: async (unpacked) => path.join(unpacked, 'src') },
   sqlite3: { folder: makeAmalgamation },
+  zlib: { folder: async (unpacked) => unpacked },
 };
 
 export const REMEDY = 'run on Debian with network access, and install make tcl xz-utils';

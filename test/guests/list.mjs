@@ -169,4 +169,13 @@ export const LIBRARIES = [
 export const BENCHED = [
   { name: 'bench-lua', ...LUA },
   { name: 'bench-sqlite', ...SQLITE, source: 'c/bench-sqlite.c', also: ['test/guests/c/sqlite.c'] },
+  {
+    name: 'bench-zlib',
+    source: 'c/bench-zlib.c',
+    library: 'zlib',
+    files: (file) => /^(adler32|crc32|deflate|infback|inffast|inftrees|trees|zutil)\.c$/.test(file),
+    flags: LIBRARY,
+  },
+  { name: 'bench-calls', source: 'c/bench-calls.c', flags: C },
+  { name: 'bench-as', source: 'as/bench.ts', flags: ['-O3'] },
 ];

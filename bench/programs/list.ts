@@ -8,9 +8,13 @@ const PROGRAMS: Readonly<Record<string, () => Promise<Program>>> = {
   zlib: async () => (await import('./functions.ts')).zlib,
   calls: async () => (await import('./functions.ts')).calls,
   assemblyscript: async () => (await import('./functions.ts')).assemblyscript,
+  cpython: async () => (await import('./cpython.ts')).program,
 };
 
 export const PROGRAM_NAMES: readonly string[] = Object.keys(PROGRAMS);
+
+/** Measured if none is named. */
+export const USUAL: readonly string[] = PROGRAM_NAMES.filter((name) => name !== 'cpython');
 
 export async function findProgram(name: string): Promise<Program | undefined> {
   return PROGRAMS[name]?.();

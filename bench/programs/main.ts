@@ -8,6 +8,7 @@
  *   npm run bench:guests -- --variants source,fibers-O3     some builds (source is what the others are divided by)
  *   npm run bench:guests -- --variant mine=my.wasm          and one that was made by hand
  *   npm run bench:guests -- --fresh                         builds everything anew, for the time that it takes
+ *   npm run bench:guests -- --guest cpython                 how long it takes to instrument 26 MB, and in how much memory
  *   npm run bench:guests -- --write                         and rewrites the tables of docs/costs.md
  */
 import { parseArgs } from 'node:util';
@@ -15,10 +16,10 @@ import { findNodes, type NodeVersion } from '../nodes.ts';
 import { type Section, writeSections } from '../tables.ts';
 import { type Build, buildOf } from './builds.ts';
 import { CONDITIONS } from './conditions.ts';
-import { findProgram, PROGRAM_NAMES } from './list.ts';
+import { findProgram, PROGRAM_NAMES, USUAL } from './list.ts';
 import { Missing, type Program } from './program.ts';
 import { type Effort, type Entry, race } from './race.ts';
-import { type Measured, programSection } from './report.ts';
+import { buildSection, type Measured, programSection } from './report.ts';
 import { exists, type Variant, VARIANTS } from './variants.ts';
 
 const { values: options } = parseArgs({
@@ -56,7 +57,7 @@ const outermost = [...new Set([installed[0], installed.at(-1)])].filter((node) =
 const nodes =
   options.node === undefined ? outermost : choose('node', installed, (node) => String(node.major), options.node);
 const conditions = choose('condition', CONDITIONS, ({ name }) => name, options.condition);
-const names = choose('guest', PROGRAM_NAMES, (name) => name, options.guest);
+const names = choose('guest', PROGRAM_NAMES, (name) => name, options.guest ?? USUAL.join(','));
 const variants = [
   ...(options.variants === undefined
     ? VARIANTS.filter((each) => each.usual && exists(each))
@@ -89,11 +90,14 @@ function entriesOf(builds: readonly Build[]): Entry[] {
 
 async function measure(program: Program, nodes: readonly NodeVersion[]): Promise<Section> {
   const source = await program.provide();
+  console.error(`${program.name}: building`);
   const builds = variants.map((variant) => buildOf(program, source, variant, options.fresh));
+  if (program.workloads.length === 0) return buildSection(program, builds);
   const entries = entriesOf(builds);
   const workloads = choose('workload', program.workloads, ({ name }) => name, options.workload);
   const measured: Measured[] = [];
   for (const node of nodes) {
+    console.error(`${program.name}: Node ${node.version}`);
     measured.push({ node, outcomes: await race(node, program, workloads, entries, effort) });
   }
   return programSection(program, entries, measured);

@@ -47,7 +47,7 @@ export function placeOf(task: Task | null): string {
 export function notUnwound(site: Site, task: Task | null): FiberError {
   return new FiberError(
     'UNINSTRUMENTED_FRAME',
-    `The guest called ${site.name} while it should have unwound for ${placeOf(task)}: a function between them was left out of the instrumentation (--only, --remove, --ignore-indirect), or a trampoline calls the guest after its call has unwound.`,
+    `The guest called ${site.name} while it should have unwound for ${placeOf(task)}: a function between them was left out of the instrumentation (--only, --remove, --ignore-indirect, --closed-tables), or a trampoline calls the guest after its call has unwound.`,
   );
 }
 
@@ -138,7 +138,7 @@ export function explainInterruption(unwinding: boolean, task: Task, failed: bool
   const frames = guestFrames(error.stack).slice(0, 6).join(', called by ');
   return new FiberError(
     'UNINSTRUMENTED_FRAME',
-    `The guest waited at ${placeOf(task)} through a function that was left out of the instrumentation: ${frames || 'unknown'}. Take it off the list that leaves it out, or add it with --add.`,
+    `The guest waited at ${placeOf(task)} through a function that was left out of the instrumentation: ${frames || 'unknown'}. Take it off the list that leaves it out, add it with --add, or instrument without --closed-tables.`,
     { cause: error },
   );
 }

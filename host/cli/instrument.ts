@@ -27,6 +27,7 @@ export interface InstrumentFlags {
   readonly add?: readonly string[];
   readonly remove?: readonly string[];
   readonly ignoreIndirect?: boolean;
+  readonly closedTables?: boolean;
   readonly stripDebug?: boolean;
   readonly stackPointer?: string;
   readonly shadowStack: 'auto' | 'llvm' | 'assemblyscript' | 'none';
@@ -109,10 +110,11 @@ function whatToWrite(input: string, flags: InstrumentFlags): Wanted[] {
 }
 
 function optionsFor({ target, sourceMapUrl }: Wanted, flags: InstrumentFlags, map: string | null): Job['options'] {
-  const { only = [], add = [], remove = [], ignoreIndirect = false, fastPath } = flags;
+  const { only = [], add = [], remove = [], ignoreIndirect = false, closedTables = false, fastPath } = flags;
   const path = fastPath === undefined ? {} : { fastPath };
+  const all = { only, add, remove, ignoreIndirect, closedTables, ...path };
   // In a pair they are for the module that they mean something for.
-  const lists = flags.target === 'both' && target === 'jspi' ? {} : { only, add, remove, ignoreIndirect, ...path };
+  const lists = flags.target === 'both' && target === 'jspi' ? {} : all;
   return {
     target,
     suspending: flags.suspending ?? [],

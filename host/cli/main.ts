@@ -111,6 +111,7 @@ function addInstrument(root: Command): void {
     .option('--add <function>', 'instrument these functions too, and all that call them', collect)
     .option('--remove <function>', 'never instrument these; a suspension above one traps and names it', collect)
     .option('--ignore-indirect', 'take it that calls through tables never wait; one that does traps')
+    .option('--closed-tables', 'take it that the host puts no function into a table; a wait through one traps')
     .option('--stack-pointer <global>', 'the shadow stack pointer: a name, an index, auto or none (default: auto)')
     .addOption(
       new Option('--shadow-stack <kind>', 'whose shadow stack it is')
@@ -138,8 +139,8 @@ Which target?
   asyncify  rewrites the code. Runs on every engine; holds a million suspended fibers; code that can reach a wait grows and slows.
   jspi      leaves the code as it is and has the engine switch stacks: Chrome 137, Firefox 153, Safari 27, Node 24 and later.
             No cost where nothing waits; tail calls, try_table and references may be anywhere. Some thousand fibers at once.
-            --only, --add, --remove and --ignore-indirect are refused: it has
-            no use for them (with both they are for the Asyncify half).
+            --only, --add, --remove, --ignore-indirect and --closed-tables are refused:
+            it has no use for them (with both they are for the Asyncify half).
   both      the pair NAME.asyncify.wasm and NAME.jspi.wasm, for instantiate({ asyncify, jspi }), which fetches the one that the
             engine is better at. Written both or not at all.
 

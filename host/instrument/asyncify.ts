@@ -3,12 +3,13 @@
  * and let stacks be deeper than the window.
  */
 import { FiberError } from '../errors.ts';
-import { maySuspend } from './binary/analysis.ts';
 import { functionImports, functionName } from './binary/module.ts';
 import type { Binaryen, BinaryenModule, PassArgument, Ref } from './binaryen.ts';
 import { enumerate } from './lists.ts';
 import { emit, optimise, readModule } from './optimizer.ts';
+import type { Callee } from './binary/code-writer.ts';
 import { addCatchDepth } from './passes/catch-depth.ts';
+import { takeIndirectCalls } from './passes/indirect-calls.ts';
 import { addSegments } from './passes/segments.ts';
 import { hideTailCalls } from './passes/tail-calls.ts';
 import { addSwitching } from './passes/switching.ts';
@@ -105,7 +106,8 @@ class Rewriter {
   }
 
   #addCatchDepth(): boolean {
-    const { analysis, instrumented, suspending, outline } = this.#plan;
+    const { analysis, suspending, outline } = this.#plan;
+    const { instrumented } = this.#plan.selection;
     if (
       !analysis.functions.some((each, offset) => each.legacyTry && instrumented.has(outline.importedFunctions + offset))
     )
@@ -115,9 +117,10 @@ class Rewriter {
     return true;
   }
 
-  /** @param index in the source */
-  #name(index: number): string {
-    const name = this.#names[this.#preparation.indexOf(index)];
+  /** @param callee by its index in the source, or an added one */
+  #name(callee: Callee): string {
+    const index = this.#preparation.indexOf(callee);
+    const name = this.#names[index];
     if (name === undefined) throw new FiberError('INTERNAL', `There is no function ${index} in this module.`);
     return name;
   }
@@ -129,38 +132,53 @@ class Rewriter {
   }
 
   #addFastPaths(): Instrumented {
-    const { settings, instrumented, suspending, added } = this.#plan;
+    const { settings, suspending, selection } = this.#plan;
     const { raw } = this.#walker;
     const named = (indices: Iterable<number>): Set<string> => new Set([...indices].map((index) => this.#name(index)));
-    const rewritten = named(instrumented);
+    const rewritten = named(selection.instrumented);
     const leftOut = named(this.#leftOut());
     const reached = new Set([...named(suspending), ...rewritten, ...leftOut]);
-    const listed = named(settings.only.length > 0 ? instrumented : added);
     const call = raw.id('Call');
     const indirect = raw.id('CallIndirect');
+    const restore = this.#hideIndirectCalls();
     const functions = [...this.#walker.functions(this.#module)];
     const select = (wanted: ReadonlySet<string>): Ref[] =>
       functions.filter((func) => wanted.has(raw.functionName(func)));
     const { references, ...counted } = addSwitching(this.#walker, this.#module, select(rewritten), select(leftOut), {
-      isPoint: (caller) => {
-        const indirectSuspends = !settings.ignoreIndirect || listed.has(caller) || leftOut.has(caller);
-        return (id, expression) => {
-          // What a tail call reaches returns to another function.
-          if (id === indirect) return indirectSuspends && raw.call('CallIndirectIsReturn')(expression) === 0;
-          if (id !== call || raw.call('CallIsReturn')(expression) !== 0) return false;
-          return reached.has(raw.string(raw.call('CallGetTarget')(expression)));
-        };
+      isPoint: (id, expression) => {
+        // What a tail call reaches returns to another function. Indirect calls that cannot suspend are hidden.
+        if (id === indirect) return raw.call('CallIndirectIsReturn')(expression) === 0;
+        if (id !== call || raw.call('CallIsReturn')(expression) !== 0) return false;
+        return reached.has(raw.string(raw.call('CallGetTarget')(expression)));
       },
       mayCopy: settings.shrinkLevel === 0,
       isRewritten: (callee) => rewritten.has(callee),
       onCopy: (func, copy, original) => this.#locations.copy(func, copy, original),
     });
+    restore();
     if (references.length > 0) throw keepsReferences(references);
     return counted;
   }
 
+  /** @returns what brings them back */
+  #hideIndirectCalls(): () => void {
+    const { calls, callers } = this.#preparation.hidden;
+    const hidden = {
+      calls: calls.map(({ standIn, template, watched }) => ({
+        standIn: this.#name(standIn),
+        template: this.#name(template),
+        watched,
+      })),
+      callers: new Set([...callers].map((index) => this.#name(index))),
+    };
+    return takeIndirectCalls(this.#walker, this.#module, hidden, (func, call, standIn) =>
+      this.#locations.copy(func, call, standIn),
+    );
+  }
+
   #runAsyncify(): void {
-    const { settings, instrumented } = this.#plan;
+    const { settings } = this.#plan;
+    const { instrumented, added, removed } = this.#plan.selection;
     const argument = (key: PassArgument, value: string): void => this.#binaryen.setPassArgument(key, value);
     const { outline, suspending } = this.#plan;
     const imports = functionImports(outline);
@@ -169,17 +187,17 @@ class Rewriter {
       return each === undefined ? '' : `${each.module}.${each.name}`;
     });
     argument('asyncify-imports', lines(listed));
-    if (settings.ignoreIndirect) argument('asyncify-ignore-indirect', '1');
     const named = (wanted: ReadonlySet<number>): string => lines([...wanted].map((index) => this.#name(index)));
     if (settings.only.length > 0) argument('asyncify-onlylist', named(instrumented));
     if (settings.add.length > 0) {
-      argument('asyncify-addlist', named(this.#plan.added));
+      argument('asyncify-addlist', named(added));
       argument('asyncify-propagate-addlist', '1');
     }
-    if (settings.remove.length > 0) argument('asyncify-removelist', named(this.#plan.removed));
+    if (settings.remove.length > 0) argument('asyncify-removelist', named(removed));
     if (settings.asserts) argument('asyncify-asserts', '1');
     this.#binaryen.setOptimizeLevel(ASYNCIFY_LEVEL);
     this.#binaryen.setShrinkLevel(0);
+    const restoreIndirect = this.#hideIndirectCalls();
     const hasTailCalls = this.#plan.analysis.functions.some((each) => each.tailCalls);
     const restore = hasTailCalls ? hideTailCalls(this.#walker, this.#module) : null;
     try {
@@ -189,11 +207,13 @@ class Rewriter {
       throw error;
     }
     restore?.();
+    restoreIndirect();
   }
 
   /** Binaryen throws an empty exception for a reference alive across a suspension: finds the functions at fault. */
   #explainReferences(error: unknown): void {
-    const { outline, analysis, instrumented } = this.#plan;
+    const { outline, analysis } = this.#plan;
+    const { instrumented } = this.#plan.selection;
     if (error instanceof WebAssembly.RuntimeError || error instanceof RangeError) return;
     const suspects = referenceSuspects(outline, analysis, instrumented);
     const guilty = suspects.length === 1 ? suspects : suspects.slice(0, 64).filter((index) => this.#failsAlone(index));
@@ -216,9 +236,10 @@ class Rewriter {
 
   /** Functions that trap if something below them suspends, by index in the source. */
   #leftOut(): number[] {
-    const { outline, analysis, settings, suspending, instrumented } = this.#plan;
-    if (!settings.asserts) return [];
-    return [...maySuspend(outline, analysis, suspending, false)].filter((index) => !instrumented.has(index));
+    const { graph, settings, suspending } = this.#plan;
+    const { instrumented } = this.#plan.selection;
+    if (!settings.asserts && !settings.closedTables) return [];
+    return [...graph.reach(suspending).causes.keys()].filter((index) => !instrumented.has(index));
   }
 
   /** They stay out of line, so that the trap has their name. */

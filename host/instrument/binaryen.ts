@@ -29,6 +29,7 @@ export interface BinaryenModule {
     sub(left: Ref, right: Ref): Ref;
     eqz(value: Ref): Ref;
     eq(left: Ref, right: Ref): Ref;
+    ne(left: Ref, right: Ref): Ref;
     and(left: Ref, right: Ref): Ref;
     or(left: Ref, right: Ref): Ref;
     shr_u(left: Ref, right: Ref): Ref;
@@ -43,7 +44,6 @@ export interface BinaryenModule {
   readonly ref: { null(type: Ref): Ref };
   readonly tuple: { make(values: readonly Ref[]): Ref; extract(tuple: Ref, index: number): Ref };
   nop(): Ref;
-  unreachable(): Ref;
   drop(value: Ref): Ref;
   loop(label: string | null, body: Ref): Ref;
   br(label: string, condition?: undefined, value?: Ref): Ref;
@@ -55,7 +55,9 @@ export interface BinaryenModule {
   call(name: string, operands: readonly Ref[], type: Ref): Ref;
   call_indirect(table: string, target: Ref, operands: readonly Ref[], params: Ref, results: Ref): Ref;
   return(value?: Ref): Ref;
+  unreachable(): Ref;
   addFunction(name: string, params: Ref, results: Ref, vars: readonly Ref[], body: Ref): Ref;
+  removeFunction(name: string): void;
   getFunctionByIndex(index: number): Ref;
   getNumFunctions(): number;
   addGlobal(name: string, type: Ref, mutable: boolean, init: Ref): Ref;
@@ -111,7 +113,6 @@ export interface Binaryen {
 /** Pass arguments that we set; all of them are put back. */
 const ARGUMENTS = [
   'asyncify-imports',
-  'asyncify-ignore-indirect',
   'asyncify-onlylist',
   'asyncify-addlist',
   'asyncify-propagate-addlist',

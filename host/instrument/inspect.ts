@@ -5,8 +5,9 @@
 import { FiberError } from '../errors.ts';
 import { parseMetadata, SECTION } from '../runtime/metadata.ts';
 import type { Metadata, Target } from '../runtime/metadata.ts';
-import { analyse, maySuspend } from './binary/analysis.ts';
+import { analyse } from './binary/analysis.ts';
 import type { Analysis } from './binary/analysis.ts';
+import { CallGraph } from './binary/call-graph.ts';
 import { functionImports, functionName, readOutline } from './binary/module.ts';
 import type { ImportKind, Limits, Outline } from './binary/module.ts';
 import { Reader } from './binary/reader.ts';
@@ -79,6 +80,7 @@ export interface Inspection {
 export function inspect(wasm: Uint8Array): Inspection {
   const outline = readOutline(wasm);
   const analysis = analyse(outline);
+  const graph = new CallGraph(outline, analysis);
   const by = instrumentedBy(outline);
   const section = outline.sections.find((each) => each.id === 0 && each.name === SECTION);
   const metadata = section === undefined ? null : parseMetadata(outline.bytes.subarray(section.body, section.end));
@@ -113,21 +115,22 @@ export function inspect(wasm: Uint8Array): Inspection {
         : { kind: stack.kind, global: outline.names.globals.get(stack.pointer) ?? `global ${stack.pointer}` },
     allocator: metadata === null ? describeAllocator(outline, analysis) : writtenAllocator(metadata),
     metadata,
-    couldSuspend: maySuspend(outline, analysis, every, false).size,
-    refusal: attempt(() => refuse(outline, analysis, 'asyncify')).refusal,
-    refusalForJspi: attempt(() => refuse(outline, analysis, 'jspi')).refusal,
+    couldSuspend: graph.reach(every).causes.size,
+    refusal: attempt(() => refuse(graph, 'asyncify')).refusal,
+    refusalForJspi: attempt(() => refuse(graph, 'jspi')).refusal,
     needs: engineNeeds(outline, analysis, metadata),
   };
 }
 
 const DEFAULTS = settle({ suspending: ['*'] });
 
-function refuse(outline: Outline, analysis: Analysis, target: Target): void {
+function refuse(graph: CallGraph, target: Target): void {
+  const { outline, analysis } = graph;
   refuseModule(outline);
   const every = matchSuspending(outline, ['*']);
   refuseCode(outline, analysis);
   if (target === 'asyncify') {
-    refuseForAsyncify(outline, analysis, every, maySuspend(outline, analysis, every, false), false);
+    refuseForAsyncify(graph, every, new Set(graph.reach(every).causes.keys()));
   }
   const stack = findShadowStack(outline, analysis, DEFAULTS);
   if (target === 'asyncify') findAllocator(outline, analysis, DEFAULTS, stack);

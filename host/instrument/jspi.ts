@@ -33,7 +33,7 @@ export function rewriteForJspi(
   return {
     ...written,
     metadata: describe(plan, { largestFrame: 0, catchDepth: false }),
-    instrumented: plan.instrumented.size,
+    instrumented: plan.selection.instrumented.size,
   };
 }
 

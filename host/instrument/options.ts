@@ -54,6 +54,13 @@ export interface InstrumentOptions {
   readonly remove?: readonly string[];
   /** Take it that no call through a table suspends. A suspension through one traps at once. Default false. */
   readonly ignoreIndirect?: boolean;
+  /**
+   * Take it that the host puts no function into a table of the module: not by `table.set` or `grow` on an exported one
+   * (Emscripten's `addFunction` does that), not beforehand into one that is imported. Then what the module itself puts there is
+   * all that an indirect call can reach, and fewer functions are instrumented. A suspension through what the host has put there
+   * all the same traps at once. A table that is neither exported nor imported needs no promise. Default false.
+   */
+  readonly closedTables?: boolean;
   /** Keep the name section, if there is one: error messages and stack traces name functions. Default true. */
   readonly debugNames?: boolean;
   /** The shadow stack pointer: a global's name or index, `auto` (default) or `none`. */
@@ -87,6 +94,7 @@ export interface Settings {
   readonly add: readonly string[];
   readonly remove: readonly string[];
   readonly ignoreIndirect: boolean;
+  readonly closedTables: boolean;
   readonly debugNames: boolean;
   readonly stackPointer: string | number;
   readonly shadowStack: 'auto' | 'llvm' | 'assemblyscript' | 'none';
@@ -110,6 +118,7 @@ const KNOWN = [
   'add',
   'remove',
   'ignoreIndirect',
+  'closedTables',
   'debugNames',
   'stackPointer',
   'shadowStack',
@@ -170,6 +179,7 @@ export function settle(options: InstrumentOptions): Settings {
     add,
     remove,
     ignoreIndirect,
+    closedTables: flag(options, 'closedTables', false),
     debugNames: flag(options, 'debugNames', true),
     stackPointer,
     shadowStack,
@@ -185,7 +195,7 @@ export function settle(options: InstrumentOptions): Settings {
 
 /** Which functions are rewritten is no question where none is. */
 function refuseLists(options: InstrumentOptions): void {
-  for (const key of ['fastPath', 'only', 'add', 'remove', 'ignoreIndirect'] as const) {
+  for (const key of ['fastPath', 'only', 'add', 'remove', 'ignoreIndirect', 'closedTables'] as const) {
     const value: unknown = options[key];
     const given = Array.isArray(value) ? value.length > 0 : value !== undefined && value !== false;
     if (given) {
@@ -222,7 +232,7 @@ function isName(value: unknown): boolean {
 
 function flag(
   options: InstrumentOptions,
-  key: 'ignoreIndirect' | 'debugNames' | 'fastPath',
+  key: 'ignoreIndirect' | 'closedTables' | 'debugNames' | 'fastPath',
   otherwise: boolean,
 ): boolean {
   const value = options[key] ?? otherwise;

@@ -2,24 +2,24 @@
 import { FORMAT_VERSION } from '../runtime/metadata.ts';
 import type { ImportSignature, Metadata, ValueType } from '../runtime/metadata.ts';
 import type { Analysis } from './binary/analysis.ts';
+import type { CallGraph } from './binary/call-graph.ts';
 import { functionImports } from './binary/module.ts';
 import type { Outline } from './binary/module.ts';
 import type { Allocator, ShadowStack } from './guest.ts';
 import type { Settings } from './options.ts';
+import type { Selection } from './select.ts';
 import type { SourceMap } from './source-map.ts';
 
 export interface Plan {
   readonly outline: Outline;
   readonly analysis: Analysis;
+  readonly graph: CallGraph;
   readonly settings: Settings;
   /** SHA-256 of the input, hexadecimal. */
   readonly source: string;
   /** Function indices. */
   readonly suspending: ReadonlySet<number>;
-  /** The functions that may be on the stack at a suspension. */
-  readonly instrumented: ReadonlySet<number>;
-  readonly added: ReadonlySet<number>;
-  readonly removed: ReadonlySet<number>;
+  readonly selection: Selection;
   readonly stack: ShadowStack | null;
   readonly allocator: Allocator;
   /** Index of each global that is each fiber's own, by the name it was given. */
@@ -40,13 +40,14 @@ export type Report = (phase: Parameters<Settings['onProgress']>[0], description:
 
 /** Do function names stay in the module? */
 export function keepsNames({ outline, settings }: Plan): boolean {
-  return (settings.debugNames && outline.names.functions.size > 0) || settings.asserts;
+  return (settings.debugNames && outline.names.functions.size > 0) || settings.asserts || settings.closedTables;
 }
 
 /** What the custom section says. */
 export function describe(plan: Plan, frames: Pick<Metadata, 'largestFrame' | 'catchDepth'>): Metadata {
   const { outline, settings, suspending, stack, allocator, source, fiberGlobals } = plan;
-  const { target, fastPath, only, add, remove, ignoreIndirect, asserts, optimizeLevel, shrinkLevel } = settings;
+  const { fastPath, only, add, remove, ignoreIndirect, closedTables, asserts, ...others } = settings;
+  const { target, optimizeLevel, shrinkLevel } = others;
   return {
     version: FORMAT_VERSION,
     target,
@@ -69,7 +70,7 @@ export function describe(plan: Plan, frames: Pick<Metadata, 'largestFrame' | 'ca
       optimizeLevel,
       shrinkLevel,
       suspending: settings.suspending,
-      ...(target === 'jspi' ? {} : { fastPath, only, add, remove, ignoreIndirect, asserts }),
+      ...(target === 'jspi' ? {} : { fastPath, only, add, remove, ignoreIndirect, closedTables, asserts }),
     },
   };
 }

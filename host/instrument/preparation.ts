@@ -3,11 +3,13 @@
  * Code stays as it is but for calls and the stack check, so the source map can follow it exactly.
  */
 import { ModuleEdit } from './binary/edit.ts';
-import type { AddedFunction } from './binary/code-writer.ts';
+import type { AddedFunction, Callee } from './binary/code-writer.ts';
 import { readOutline } from './binary/module.ts';
 import type { Outline } from './binary/module.ts';
 import { addAllocator } from './passes/allocator.ts';
 import { addEntries } from './passes/entries.ts';
+import { hideIndirectCalls } from './passes/indirect-calls.ts';
+import type { Hidden } from './passes/indirect-calls.ts';
 import { addShims } from './passes/shims.ts';
 import { addStackPointer } from './passes/stack-pointer.ts';
 import { exposeStart } from './passes/start.ts';
@@ -19,18 +21,20 @@ import type { SourceMap } from './source-map.ts';
 /** A module on which our passes before have run. */
 export interface Preparation {
   readonly outline: Outline;
-  /** Where a function of the source is now. */
-  readonly indexOf: (source: number) => number;
+  /** Where a function of the source, or an added one, is now. */
+  readonly indexOf: (callee: Callee) => number;
   /** Indices of functions that must stay out of line. */
   readonly shims: readonly number[];
   /** Names of its own functions by index, whether it has a name section or not. */
   readonly functionNames: ReadonlyMap<number, string>;
   readonly sourceMap: SourceMap | null;
+  /** Indirect calls that Asyncify is not to see. */
+  readonly hidden: Hidden;
 }
 
 /** @param last is this how the module will be, without Binaryen? Then it loses what it is to lose */
 export function prepareModule(plan: Plan, last: boolean): Preparation {
-  const { outline, settings, suspending, stack, allocator, fiberGlobals } = plan;
+  const { outline, analysis, settings, selection, suspending, stack, allocator, fiberGlobals } = plan;
   const jspi = settings.target === 'jspi';
   const edit = new ModuleEdit(outline);
   const hasMemory = outline.memories.length > 0;
@@ -42,9 +46,16 @@ export function prepareModule(plan: Plan, last: boolean): Preparation {
   for (const [name, index] of fiberGlobals) edit.addExport(`wasm-fibers.global.${name}`, 'global', index);
   exposeStart(edit);
   let shims: readonly AddedFunction[] = [];
+  let hidden: Hidden = { calls: [], callers: new Set() };
   if (jspi) {
     shims = addShims(edit, suspending);
     if (stack?.kind === 'assemblyscript') addEntries(edit);
+  } else {
+    const calls = analysis.functions.map(({ indirectCalls }, offset) => ({
+      caller: outline.importedFunctions + offset,
+      calls: indirectCalls,
+    }));
+    hidden = hideIndirectCalls(edit, selection.handlingOf, calls);
   }
   const names = jspi ? (last && !keepsNames(plan) ? 'added' : 'all') : 'as before';
   const { wasm, moves } = edit.write(isStale, names);
@@ -53,10 +64,11 @@ export function prepareModule(plan: Plan, last: boolean): Preparation {
   const firstAdded = bodies === 0 ? null : (prepared.bodies[outline.bodies.length]?.start ?? null);
   return {
     outline: prepared,
-    indexOf: (source) => edit.indexOf(source),
+    indexOf: (callee) => edit.indexOf(callee),
     shims: shims.map((each) => edit.indexOf(each)),
     functionNames: edit.functionNames(),
     sourceMap: plan.sourceMap === null ? null : moveSourceMap(plan.sourceMap, moves, firstAdded),
+    hidden,
   };
 }
 

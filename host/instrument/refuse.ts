@@ -5,13 +5,12 @@
  */
 import { FiberError } from '../errors.ts';
 import { parseMetadata, SECTION } from '../runtime/metadata.ts';
-import { maySuspend } from './binary/analysis.ts';
 import type { Analysis, FunctionFacts } from './binary/analysis.ts';
+import type { CallGraph } from './binary/call-graph.ts';
 import { functionImports, functionName } from './binary/module.ts';
 import type { Import, Outline } from './binary/module.ts';
 import { isReference, showSignature } from './binary/types.ts';
 import { enumerate, nearMatches, wildcard } from './lists.ts';
-import type { Settings } from './options.ts';
 
 /** Refuses a module as a whole, whatever is asked of it. */
 export function refuseModule(outline: Outline): void {
@@ -186,29 +185,6 @@ export function matchFunctions(outline: Outline, patterns: readonly string[], op
   return found;
 }
 
-/** The functions that will be instrumented, by index. */
-export function selectFunctions(
-  outline: Outline,
-  analysis: Analysis,
-  suspending: ReadonlySet<number>,
-  settings: Settings,
-): Set<number> {
-  if (settings.only.length > 0) return matchFunctions(outline, settings.only, 'only');
-  const added = matchFunctions(outline, settings.add, 'add');
-  const removed = matchFunctions(outline, settings.remove, 'remove');
-  const both = [...added].find((index) => removed.has(index));
-  if (both !== undefined) {
-    throw new FiberError(
-      'INVALID_OPTION',
-      `The function "${functionName(outline, both)}" is both in the add list and in the remove list.`,
-    );
-  }
-  const roots = new Set([...suspending, ...added]);
-  const reached = maySuspend(outline, analysis, roots, settings.ignoreIndirect, removed);
-  for (const index of added) reached.add(index);
-  return reached;
-}
-
 /** Refuses what a function must not contain, whatever suspends it. */
 export function refuseCode(outline: Outline, analysis: Analysis): void {
   refuse(
@@ -228,18 +204,20 @@ export function refuseCode(outline: Outline, analysis: Analysis): void {
  *
  * @param instrumented indices, see `selectFunctions`
  * @param asserts will the other functions be made to trap at a suspension?
+ * @param watched functions with indirect calls that are made to trap at one
  */
 export function refuseForAsyncify(
-  outline: Outline,
-  analysis: Analysis,
+  graph: CallGraph,
   suspending: ReadonlySet<number>,
   instrumented: ReadonlySet<number>,
-  asserts: boolean,
+  asserts: boolean = false,
+  watched: ReadonlySet<number> = new Set(),
 ): void {
+  const { outline, analysis } = graph;
   const refuseThat = (names: readonly string[], has: string, remedy: string): void =>
     refuse(names, has, `${remedy} ${OTHER_TARGET}`);
   const all = (test: Test): string[] => having(outline, analysis, test);
-  const among = (test: Test): string[] => having(outline, analysis, test, instrumented);
+  const among = (test: Test, functions = instrumented): string[] => having(outline, analysis, test, functions);
   const NO_TAIL_CALLS = 'Compile without tail calls: -mno-tail-call, -C target-feature=-tail-call, no musttail';
   const KEEP_OUT = 'If it never waits, leave it out with --remove.';
 
@@ -250,7 +228,7 @@ export function refuseForAsyncify(
     `${NO_TAIL_CALLS}.`,
   );
   if (asserts) {
-    const waiting = maySuspend(outline, analysis, suspending, false);
+    const waiting = graph.reach(suspending).causes;
     const inTheWay = analysis.functions.some(
       (facts, offset) => facts.tailCalls && waiting.has(outline.importedFunctions + offset),
     );
@@ -260,6 +238,11 @@ export function refuseForAsyncify(
       `${NO_TAIL_CALLS}${inTheWay ? '.' : '; or instrument without --only, --remove and --ignore-indirect.'}`,
     );
   }
+  refuseThat(
+    among((facts) => facts.tailCalls, watched),
+    'a tail call (return_call) and an indirect call that is to be watched for suspensions, which goes only without tail calls',
+    `${NO_TAIL_CALLS}; or instrument without --closed-tables.`,
+  );
   refuseThat(
     among((facts) => facts.tryTable),
     'a try_table (the new form of exception handling), and may be waiting at a suspension, which Asyncify cannot instrument',
@@ -271,19 +254,16 @@ export function refuseForAsyncify(
     all(
       (facts) =>
         [...facts.calls].some((callee) => definite(outline.functionTypes[callee] ?? -1)) ||
-        [...facts.callsIndirect].some(definite),
+        facts.indirectCalls.some((call) => definite(call.type)),
     ),
     'a call that returns a reference that cannot be null, on which Asyncify fails even where nothing suspends',
     'Let the called function return a nullable reference.',
   );
-  const reaches = new Set<number>();
-  for (const index of [...suspending, ...instrumented]) reaches.add(outline.functionTypes[index] ?? -1);
-  const sameType = (type: number): boolean => {
-    const wanted = JSON.stringify(outline.types[type]);
-    return [...reaches].some((each) => each === type || JSON.stringify(outline.types[each]) === wanted);
-  };
+  const reached = [...suspending, ...instrumented].map((index) => outline.functionTypes[index] ?? -1);
+  const types = new Set(reached.map((type) => graph.types.canonical(type)));
+  const takesOne = (wanted: number): boolean => [...types].some((type) => graph.types.isSubtype(type, wanted));
   refuseThat(
-    all((facts) => [...facts.callsReference].some(sameType)),
+    all((facts) => [...facts.callsReference].some(takesOne)),
     'a call_ref to a type of function that may suspend, which Asyncify silently leaves out',
     'Call through a table (call_indirect) instead.',
   );

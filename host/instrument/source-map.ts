@@ -160,7 +160,9 @@ export function attachLocations(walker: Walker, module: BinaryenModule, outline:
   return {
     copy(func, to, from) {
       const location = known.get(from);
-      if (location !== undefined) module.setDebugLocation(func, to, ...location);
+      if (location === undefined) return;
+      known.set(to, location);
+      module.setDebugLocation(func, to, ...location);
     },
   };
 }

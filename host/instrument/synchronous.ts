@@ -3,8 +3,9 @@
  * function. What is asynchronous about `instrument` is only what it needs from outside: Binaryen and a digest.
  */
 import type { Metadata } from '../runtime/metadata.ts';
-import { analyse, maySuspend } from './binary/analysis.ts';
+import { analyse } from './binary/analysis.ts';
 import type { Analysis } from './binary/analysis.ts';
+import { CallGraph } from './binary/call-graph.ts';
 import { functionImports, readOutline } from './binary/module.ts';
 import type { Outline } from './binary/module.ts';
 import type { Binaryen } from './binaryen.ts';
@@ -13,14 +14,9 @@ import { settle } from './options.ts';
 import type { InstrumentOptions, Settings } from './options.ts';
 import { rewrite } from './pipeline.ts';
 import type { Plan } from './plan.ts';
-import {
-  matchFunctions,
-  matchSuspending,
-  refuseCode,
-  refuseForAsyncify,
-  refuseModule,
-  selectFunctions,
-} from './refuse.ts';
+import { matchSuspending, refuseCode, refuseForAsyncify, refuseModule } from './refuse.ts';
+import { selectFunctions, watchedFunctions } from './select.ts';
+import type { Selection } from './select.ts';
 import { parseSourceMap } from './source-map.ts';
 
 export interface InstrumentResult {
@@ -61,7 +57,8 @@ export function prepare(bytes: Uint8Array, options: InstrumentOptions, allowNone
     allowNone && settings.suspending.length === 0 ? new Set<number>() : matchSuspending(outline, settings.suspending);
   const analysis = analyse(outline);
   refuseCode(outline, analysis);
-  const instrumented = functionsToSuspend(outline, analysis, suspending, settings);
+  const graph = new CallGraph(outline, analysis);
+  const selection = functionsToSuspend(graph, suspending, settings);
   const stack = findShadowStack(outline, analysis, settings);
   // On the engine's own stacks only the regions of shadow stacks take memory of the guest.
   const needsMemory = settings.target === 'asyncify' || stack?.kind === 'llvm' || settings.allocator !== 'auto';
@@ -71,11 +68,10 @@ export function prepare(bytes: Uint8Array, options: InstrumentOptions, allowNone
   const plan = {
     outline,
     analysis,
+    graph,
     settings,
     suspending,
-    instrumented,
-    added: matchFunctions(outline, settings.add, 'add'),
-    removed: matchFunctions(outline, settings.remove, 'remove'),
+    selection,
     stack,
     allocator,
     fiberGlobals,
@@ -84,16 +80,15 @@ export function prepare(bytes: Uint8Array, options: InstrumentOptions, allowNone
   return { bytes, outline, analysis, settings, plan };
 }
 
-function functionsToSuspend(
-  outline: Outline,
-  analysis: Analysis,
-  suspending: ReadonlySet<number>,
-  settings: Settings,
-): Set<number> {
-  if (settings.target === 'jspi') return maySuspend(outline, analysis, suspending, false, new Set(), true);
-  const instrumented = selectFunctions(outline, analysis, suspending, settings);
-  refuseForAsyncify(outline, analysis, suspending, instrumented, settings.asserts);
-  return instrumented;
+function functionsToSuspend(graph: CallGraph, suspending: ReadonlySet<number>, settings: Settings): Selection {
+  if (settings.target === 'jspi') {
+    const { causes } = graph.reach(suspending, { references: true });
+    return { instrumented: new Set(causes.keys()), added: new Set(), removed: new Set(), handlingOf: () => 'seen' };
+  }
+  const selection = selectFunctions(graph, suspending, settings);
+  const watched = watchedFunctions(graph, selection);
+  refuseForAsyncify(graph, suspending, selection.instrumented, settings.asserts, watched);
+  return selection;
 }
 
 /**

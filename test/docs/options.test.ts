@@ -14,6 +14,7 @@ const OTHERS: ReadonlySet<string> = new Set([
   '-mexec-model', // clang
   '-Wl', // clang
   '--export', // wasm-ld
+  '--export-table', // wasm-ld
   '-sASYNCIFY', // emcc
   '--asyncify', // wasm-opt
   '--stack-size', // node

@@ -20,6 +20,13 @@ export function assemble(wat: string, names: boolean = true): Uint8Array {
   }
 }
 
+/** A module inside Binaryen, which may use what text may use, whatever it says of itself. */
+export function read(wasm: Uint8Array): binaryen.Module {
+  const module = binaryen.readBinary(wasm);
+  module.setFeatures(FEATURES);
+  return module;
+}
+
 /** What text may use; with all features Binaryen writes encodings that no engine reads yet. */
 const FEATURES = [
   'Atomics',

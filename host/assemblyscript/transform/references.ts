@@ -3,7 +3,8 @@
  * cannot be written into memory, so they cannot be saved with the fiber's frames. Binaryen finds that there is one, after
  * optimisation; which one is found here, in the code as it was compiled, where every variable still has a local of its own.
  */
-import { analyse, maySuspend } from '../../instrument/binary/analysis.ts';
+import { analyse } from '../../instrument/binary/analysis.ts';
+import { CallGraph } from '../../instrument/binary/call-graph.ts';
 import { decodeBody, Op } from '../../instrument/binary/code.ts';
 import { functionImports, readOutline } from '../../instrument/binary/module.ts';
 import type { Outline } from '../../instrument/binary/module.ts';
@@ -74,13 +75,13 @@ export function usesReferences(program: Program): boolean {
  */
 export function heldReferences(program: Program, bytes: Uint8Array, suspending: readonly string[]): HeldReference[] {
   const outline = readOutline(bytes);
-  const analysis = analyse(outline);
   const waiting = new Set<number>();
   for (const [index, { module, name }] of functionImports(outline).entries()) {
     if (suspending.includes(`${module}.${name}`)) waiting.add(index);
   }
-  const onStack = maySuspend(outline, analysis, waiting, false);
-  const mayWait = new Set([...waiting, ...onStack]);
+  const { causes } = new CallGraph(outline, analyse(outline)).reach(waiting);
+  const onStack = causes.keys();
+  const mayWait = new Set([...waiting, ...causes.keys()]);
   const functions = compiledFunctions(program);
   const held: HeldReference[] = [];
   for (const index of onStack) {

@@ -1,15 +1,23 @@
 /**
- * What every function of a module does, as far as suspending is concerned: whom it calls, and which instructions it
- * has that the asyncify backend cannot carry. One pass over the code section.
+ * What every function of a module does, as far as suspending is concerned: whom it calls, what it does to tables, and which
+ * instructions it has that the asyncify backend cannot carry. One pass over the code section. Who may suspend follows from
+ * it in call-graph.ts.
  */
 import { Op, decodeBody } from './code.ts';
 import type { Outline } from './module.ts';
 
+/** A `call_indirect`: what it asks for, and where. */
+export interface IndirectCall {
+  /** Type index. */
+  readonly type: number;
+  readonly table: number;
+}
+
 export interface FunctionFacts {
   /** Indices of the functions called directly, each once. */
   readonly calls: ReadonlySet<number>;
-  /** Type indices of `call_indirect`. */
-  readonly callsIndirect: ReadonlySet<number>;
+  /** Each type and table once. */
+  readonly indirectCalls: readonly IndirectCall[];
   /** Type indices of `call_ref`. */
   readonly callsReference: ReadonlySet<number>;
   readonly tailCalls: boolean;
@@ -26,6 +34,16 @@ export interface GlobalUse {
   sets: number;
 }
 
+/** What code does to tables. */
+export interface TableUse {
+  /** Tables that single references are put into: by `table.set`, `table.grow` or `table.fill`. */
+  readonly written: ReadonlySet<number>;
+  /** Which segments are copied into which tables. */
+  readonly filled: readonly { readonly table: number; readonly segment: number }[];
+  /** Which tables are copied into which. */
+  readonly copied: readonly { readonly to: number; readonly from: number }[];
+}
+
 export interface Analysis {
   /** Facts of function `importedFunctions + i` at `i`. */
   readonly functions: readonly FunctionFacts[];
@@ -36,9 +54,11 @@ export interface Analysis {
   readonly memoryGrow: boolean;
   /** Functions whose reference is taken by `ref.func` in code. */
   readonly referenced: ReadonlySet<number>;
+  readonly tables: TableUse;
 }
 
 const NONE: ReadonlySet<number> = new Set();
+const NOWHERE: readonly IndirectCall[] = [];
 
 export function analyse(outline: Outline): Analysis {
   const globals: GlobalUse[] = outline.globals.map(() => ({ lowered: 0, sets: 0 }));
@@ -46,11 +66,18 @@ export function analyse(outline: Outline): Analysis {
   const features = new Set<'GC' | 'TailCall' | 'RelaxedSIMD' | 'Atomics' | 'WideArithmetic'>();
   let memorySize = false;
   let memoryGrow = false;
+  const written = new Set<number>();
+  const filled: { readonly table: number; readonly segment: number }[] = [];
+  const copied: { readonly to: number; readonly from: number }[] = [];
 
   const functions = outline.bodies.map(({ start, end }): FunctionFacts => {
     const calls = new Set<number>();
     let references: Set<number> | null = null;
-    let indirect: Set<number> | null = null;
+    let indirect: IndirectCall[] | null = null;
+    const callsThrough = (type: number, table: number): void => {
+      indirect ??= [];
+      if (!indirect.some((each) => each.type === type && each.table === table)) indirect.push({ type, table });
+    };
     let tailCalls = false;
     let tryTable = false;
     let legacyTry = false;
@@ -58,7 +85,7 @@ export function analyse(outline: Outline): Analysis {
     let before = -1;
     let last = -1;
     let got = -1;
-    const body = decodeBody(outline.bytes, start, end, ({ opcode, immediate }) => {
+    const body = decodeBody(outline.bytes, start, end, ({ opcode, immediate, second }) => {
       switch (opcode) {
         case Op.ReturnCall:
           tailCalls = true;
@@ -69,10 +96,10 @@ export function analyse(outline: Outline): Analysis {
           break;
         case Op.ReturnCallIndirect:
           tailCalls = true;
-          (indirect ??= new Set()).add(immediate);
+          callsThrough(immediate, second);
           break;
         case Op.CallIndirect:
-          (indirect ??= new Set()).add(immediate);
+          callsThrough(immediate, second);
           break;
         case Op.ReturnCallRef:
           tailCalls = true;
@@ -89,6 +116,17 @@ export function analyse(outline: Outline): Analysis {
           break;
         case Op.RefFunc:
           referenced.add(immediate);
+          break;
+        case Op.TableSet:
+        case Op.TableGrow:
+        case Op.TableFill:
+          written.add(immediate);
+          break;
+        case Op.TableInit:
+          filled.push({ table: second, segment: immediate });
+          break;
+        case Op.TableCopy:
+          copied.push({ to: immediate, from: second });
           break;
         case Op.MemorySize:
           memorySize = true;
@@ -124,7 +162,7 @@ export function analyse(outline: Outline): Analysis {
     if (references !== null) features.add('GC');
     return {
       calls,
-      callsIndirect: indirect ?? NONE,
+      indirectCalls: indirect ?? NOWHERE,
       callsReference: references ?? NONE,
       tailCalls,
       tryTable,
@@ -134,48 +172,13 @@ export function analyse(outline: Outline): Analysis {
       unknown: body.unknown,
     };
   });
-  return { functions, globals, features, memorySize, memoryGrow, referenced };
-}
-
-/**
- * The functions that may be on the stack at a suspension, by index: those that call, over any number of steps, a
- * suspending import, or make an indirect call (whose target nobody knows). This is the set that Binaryen instruments.
- *
- * @param suspending indices of suspending imports
- * @param ignoreIndirect take it that no indirect call suspends
- * @param removed functions that are left out whatever they call; who calls only them does not suspend either
- * @param references count calls through references too, which Binaryen does not
- */
-export function maySuspend(
-  outline: Outline,
-  analysis: Analysis,
-  suspending: ReadonlySet<number>,
-  ignoreIndirect: boolean,
-  removed: ReadonlySet<number> = NONE,
-  references: boolean = false,
-): Set<number> {
-  const callers = new Map<number, number[]>();
-  const reached = new Set<number>();
-  const queue: number[] = [];
-  const reach = (index: number): void => {
-    if (reached.has(index) || removed.has(index)) return;
-    reached.add(index);
-    queue.push(index);
+  return {
+    functions,
+    globals,
+    features,
+    memorySize,
+    memoryGrow,
+    referenced,
+    tables: { written, filled, copied },
   };
-  for (const [offset, facts] of analysis.functions.entries()) {
-    const index = outline.importedFunctions + offset;
-    for (const callee of facts.calls) {
-      const list = callers.get(callee);
-      if (list === undefined) callers.set(callee, [index]);
-      else list.push(index);
-    }
-    if (facts.callsIndirect.size > 0 && !ignoreIndirect) reach(index);
-    if (facts.callsReference.size > 0 && references) reach(index);
-  }
-  for (const index of suspending) reach(index);
-  for (let index = queue.pop(); index !== undefined; index = queue.pop()) {
-    for (const caller of callers.get(index) ?? []) reach(caller);
-  }
-  for (const index of suspending) reached.delete(index);
-  return reached;
 }

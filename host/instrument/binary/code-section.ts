@@ -1,4 +1,5 @@
 /** The code section of an edited module: bodies of the source with what changes in them, and bodies that were added. */
+import type { IndirectCall } from './analysis.ts';
 import { Op, decodeBody } from './code.ts';
 import type { Instruction } from './code.ts';
 import { CodeWriter } from './code-writer.ts';
@@ -32,9 +33,13 @@ export interface Move {
   readonly to: number;
 }
 
+/** What is called in the place of an indirect call in a function of the source; null if it stays. */
+export type StandIn = (caller: number, call: IndirectCall) => Callee | null;
+
 /** The functions of the source as the edited module has them. */
 interface Functions extends Indices {
   replaced(source: number): Callee;
+  standIn: StandIn;
 }
 
 /** @returns the contents of the section, and where in them runs of code are now */
@@ -101,6 +106,13 @@ function copyBody(
   decodeBody(bytes, start, end, (instruction) => {
     const { opcode, offset, immediate } = instruction;
     see?.(instruction);
+    if (opcode === Op.CallIndirect || opcode === Op.ReturnCallIndirect) {
+      const standIn = functions.standIn(importedFunctions + order, { type: immediate, table: instruction.second });
+      if (standIn === null) return;
+      const call = opcode === Op.CallIndirect ? Op.Call : Op.ReturnCall;
+      patch(offset, instruction.end, (to) => void to.op(call, functions.indexOf(standIn)));
+      return;
+    }
     if (opcode !== Op.Call && opcode !== Op.ReturnCall && opcode !== Op.RefFunc) return;
     const moved = functions.indexOf(functions.replaced(immediate));
     if (moved !== immediate) patch(offset, instruction.end, (to) => void to.op(opcode, moved));

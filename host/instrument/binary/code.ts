@@ -38,6 +38,8 @@ export const Op = {
   LocalTee: 0x22,
   GlobalGet: 0x23,
   GlobalSet: 0x24,
+  TableGet: 0x25,
+  TableSet: 0x26,
   I32Load: 0x28,
   I32Store: 0x36,
   MemorySize: 0x3f,
@@ -51,6 +53,12 @@ export const Op = {
   RefAsNonNull: 0xd4,
   ContNew: 0xe0,
   Switch: 0xe6,
+  /** Segment, then table. */
+  TableInit: 0xfc_000c,
+  /** The table that is written, then the one that is read. */
+  TableCopy: 0xfc_000e,
+  TableGrow: 0xfc_000f,
+  TableFill: 0xfc_0011,
 } as const;
 
 /** What a visitor is told of each instruction. */
@@ -60,8 +68,10 @@ export interface Instruction {
   offset: number;
   /** Offset behind the last one. */
   end: number;
-  /** First immediate: function, type, global or label index, or the i32 constant. 0 if there is none. */
+  /** First immediate: function, type, global, label, table or segment index, or the i32 constant. 0 if there is none. */
   immediate: number;
+  /** The second one, of instructions that mean a table: see `Op`. */
+  second: number;
 }
 
 export interface Body {
@@ -88,7 +98,7 @@ export function decodeBody(
     const count = reader.u32();
     if (isReference(readValueType(reader))) referenceLocals += count;
   });
-  const instruction: Instruction = { opcode: 0, offset: 0, end: 0, immediate: 0 };
+  const instruction: Instruction = { opcode: 0, offset: 0, end: 0, immediate: 0, second: 0 };
   while (!reader.done) {
     if (!readInstruction(reader, instruction)) return { referenceLocals, unknown: instruction.opcode };
     visit(instruction);
@@ -98,7 +108,7 @@ export function decodeBody(
 
 /** Decodes a constant expression, such as the initial value of a global, to its end. */
 export function decodeConstant(reader: Reader, visit: (instruction: Instruction) => void): void {
-  const instruction: Instruction = { opcode: 0, offset: 0, end: 0, immediate: 0 };
+  const instruction: Instruction = { opcode: 0, offset: 0, end: 0, immediate: 0, second: 0 };
   do {
     if (!readInstruction(reader, instruction)) throw reader.malformed('an unknown instruction in a constant');
     visit(instruction);
@@ -154,7 +164,7 @@ function readImmediates(reader: Reader, opcode: number, into: Instruction): bool
     case Op.CallIndirect:
     case Op.ReturnCallIndirect:
       into.immediate = reader.u32();
-      reader.u32();
+      into.second = reader.u32();
       return true;
     case 0x1c:
       reader.list(() => readValueType(reader));
@@ -219,12 +229,12 @@ function readImmediates(reader: Reader, opcode: number, into: Instruction): bool
       into.immediate = reader.u32();
       return true;
     default:
-      return opcode > 0xff && readPrefixed(reader, opcode >> 16, opcode & 0xffff);
+      return opcode > 0xff && readPrefixed(reader, opcode >> 16, opcode & 0xffff, into);
   }
 }
 
-function readPrefixed(reader: Reader, prefix: number, sub: number): boolean {
-  if (prefix === 0xfc) return readMisc(reader, sub);
+function readPrefixed(reader: Reader, prefix: number, sub: number, into: Instruction): boolean {
+  if (prefix === 0xfc) return readMisc(reader, sub, into);
   if (prefix === 0xfb) return readGc(reader, sub);
   if (prefix === 0xfe) {
     if (sub === 3) reader.byte();
@@ -242,11 +252,11 @@ function readPrefixed(reader: Reader, prefix: number, sub: number): boolean {
   return true;
 }
 
-function readMisc(reader: Reader, sub: number): boolean {
+function readMisc(reader: Reader, sub: number, into: Instruction): boolean {
   if (sub <= 7 || (sub >= 19 && sub <= 22)) return true;
   if (sub > 18) return false;
-  reader.u32();
-  if (sub === 8 || sub === 10 || sub === 12 || sub === 14) reader.u32();
+  into.immediate = reader.u32();
+  if (sub === 8 || sub === 10 || sub === 12 || sub === 14) into.second = reader.u32();
   return true;
 }
 

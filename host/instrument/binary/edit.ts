@@ -6,9 +6,10 @@
  * Functions are meant by `Callee`, since the index of an added one is known only when all have been added: bodies of added
  * functions are therefore written last.
  */
+import type { IndirectCall } from './analysis.ts';
 import { Op } from './code.ts';
 import { writeCode } from './code-section.ts';
-import type { Move, NewFunction, Watch } from './code-section.ts';
+import type { Move, NewFunction, StandIn, Watch } from './code-section.ts';
 import type { AddedFunction, Callee, CodeWriter } from './code-writer.ts';
 import { patched, readElements, readGlobal, readImportType, readTable } from './items.ts';
 import type { Visit } from './items.ts';
@@ -63,6 +64,7 @@ export class ModuleEdit {
   readonly #retyped = new Map<number, number>();
   #keepStart = true;
   #watch: Watch | null = null;
+  #standIn: StandIn = () => null;
 
   constructor(outline: Outline) {
     this.outline = outline;
@@ -104,6 +106,16 @@ export class ModuleEdit {
   /** Has everything in the source that means a function mean another: calls, references, tables, exports. */
   redirect(source: number, to: Callee): void {
     this.#redirected.set(source, to);
+  }
+
+  /** Has indirect calls in bodies of the source call functions instead, which take the place in the table as well. */
+  redirectIndirect(standIn: StandIn): void {
+    this.#standIn = standIn;
+  }
+
+  /** What is called in the place of an indirect call; null if that stays. */
+  standIn(caller: number, call: IndirectCall): Callee | null {
+    return this.#standIn(caller, call);
   }
 
   /** Gives a function import of the source another type. */

@@ -41,8 +41,8 @@ import { Results } from './results.ts';
 import { type IsPoint, Shape } from './shape.ts';
 
 export interface FastPathOptions {
-  /** Which calls in this function may suspend? By Binaryen's name. */
-  readonly isPoint: (caller: string) => IsPoint;
+  /** Which calls may suspend? */
+  readonly isPoint: IsPoint;
   /** Is this function of the guest rewritten too, so that what it is given does not matter while it rewinds? */
   readonly isRewritten: (callee: string) => boolean;
   /** May functions get a second body? */
@@ -110,6 +110,8 @@ class FastPathPass implements FastPaths {
       this.references.push(name);
       return;
     }
+    // All that could suspend comes after something that never ends.
+    if (places.groups.length === 0) return;
     const isDouble = this.#options.mayCopy && isWorthTwo(alive);
     const id = this.#parts.add(func);
     const frames = new Frames(this.#walker, this.#module, func, window, this.#nativeBytes(func, isDouble), id);
@@ -133,7 +135,7 @@ class FastPathPass implements FastPaths {
 
   /** Null if nothing in it can suspend. */
   #lower(func: Ref, name: string): Lowered | null {
-    const shape = (): Shape => new Shape(this.#walker, this.#walker.tree(func), this.#options.isPoint(name));
+    const shape = (): Shape => new Shape(this.#walker, this.#walker.tree(func), this.#options.isPoint);
     let now = shape();
     if (!now.holds(0)) return null;
     try {

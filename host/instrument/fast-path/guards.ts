@@ -11,13 +11,13 @@ export function addGuards(
   walker: Walker,
   module: BinaryenModule,
   functions: readonly Ref[],
-  isPoint: (func: string) => IsPoint,
+  isPoint: IsPoint,
   state: () => Ref,
 ): void {
   const { raw } = walker;
   const { none, unreachable, auto } = raw.binaryen;
   for (const func of functions) {
-    const shape = new Shape(walker, walker.tree(func), isPoint(raw.functionName(func)));
+    const shape = new Shape(walker, walker.tree(func), isPoint);
     for (let at = shape.tree.ids.length - 1; at >= 0; at--) {
       if (!shape.isPoint(at)) continue;
       const call = shape.expression(at);

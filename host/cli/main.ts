@@ -3,8 +3,10 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { FiberError } from '../instrument/index.ts';
+import { collect, named } from './arguments.ts';
 import { CliError } from './errors.ts';
 import type { ExitCode } from './errors.ts';
+import { addExplain } from './explain.ts';
 import { inspectCommand } from './inspect.ts';
 import type { InspectFlags } from './inspect.ts';
 import { instrumentCommand } from './instrument.ts';
@@ -27,16 +29,6 @@ function parseLevel(value: string): InstrumentFlags['optimize'] {
   const level = LEVELS[value];
   if (level === undefined) throw new InvalidArgumentError('It must be -O0, -O1, -O2, -O3, -O4, -Os or -Oz.');
   return level;
-}
-
-function collect(value: string, before: readonly string[] = []): readonly string[] {
-  if (value === '') throw new InvalidArgumentError('It must not be empty.');
-  return [...before, value];
-}
-
-function named(value: string): string {
-  if (value === '') throw new InvalidArgumentError('It must not be empty.');
-  return value;
 }
 
 function version(): string {
@@ -62,11 +54,13 @@ Examples:
   wasm-fibers instrument app.wasm -o app.fibers.wasm --suspending env.sleep
   wasm-fibers instrument app.wasm -o app.fibers.wasm --suspending 'net.*' --suspending wasi_snapshot_preview1.fd_read
   wasm-fibers instrument app.wasm --target both --suspending env.sleep    app.asyncify.wasm and app.jspi.wasm
+  wasm-fibers explain app.wasm parse --suspending env.read            why is parse instrumented?
 
 Exit codes: 0 done, 1 refused (the message says why and what to do), 2 usage.`,
     );
   addInstrument(root);
   addInspect(root);
+  addExplain(root);
   return root;
 }
 

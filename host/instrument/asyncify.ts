@@ -186,7 +186,8 @@ class Rewriter {
       const each = imports[index];
       return each === undefined ? '' : `${each.module}.${each.name}`;
     });
-    argument('asyncify-imports', lines(listed));
+    // An empty list would mean every import.
+    argument('asyncify-imports', lines(listed.length === 0 ? ['wasm-fibers.'] : listed));
     const named = (wanted: ReadonlySet<number>): string => lines([...wanted].map((index) => this.#name(index)));
     if (settings.only.length > 0) argument('asyncify-onlylist', named(instrumented));
     if (settings.add.length > 0) {
@@ -268,7 +269,11 @@ const ASYNCIFY_LEVEL = 1;
 /** With more functions than this, keeping them out of line would cost more time than their exact names are worth. */
 const MAX_OUT_OF_LINE = 500;
 
-/** A list for a pass argument. With a line break at its end the names in it may contain commas and brackets. */
+/**
+ * A list for a pass argument. Only between line breaks can names have commas and brackets in them, so there are always two
+ * lines; what cannot stand in a line, or at the beginning of a list, is matched by a wildcard.
+ */
 function lines(names: readonly string[]): string {
-  return `${names.join('\n')}\n`;
+  const safe = names.map((name) => name.replaceAll(/[\n\0]|^@|\s$/g, '*'));
+  return `${[...safe, ...safe.slice(0, 1)].join('\n')}\n`;
 }

@@ -11,9 +11,12 @@ import type { InstrumentResult } from './synchronous.ts';
 export { FiberError } from '../errors.ts';
 export type { FiberErrorCode } from '../errors.ts';
 export type { Metadata, Target } from '../runtime/metadata.ts';
+export { explain } from './explain.ts';
+export type { ExplainedCall, ExplainedCut, ExplainedTable, Explanation } from './explain.ts';
 export { inspect } from './inspect.ts';
 export type { InspectedExport, InspectedImport, Inspection } from './inspect.ts';
 export type { InstrumentOptions, Phase } from './options.ts';
+export type { Place, StudiedFunction, StudyOptions } from './study.ts';
 export type { InstrumentResult } from './synchronous.ts';
 
 /**

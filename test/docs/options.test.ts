@@ -7,7 +7,7 @@ import { ROOT, run } from '../support/temporary.ts';
 import { blocksOf } from './blocks.ts';
 
 const DOCUMENTS = ['README.md'].concat(
-  ['guide', 'assemblyscript', 'backends', 'errors', 'how-it-works'].map((name) => `docs/${name}.md`),
+  ['guide', 'assemblyscript', 'backends', 'errors', 'explain', 'how-it-works'].map((name) => `docs/${name}.md`),
 );
 /** Options of other programs that the text speaks of. */
 const OTHERS: ReadonlySet<string> = new Set([
@@ -34,7 +34,7 @@ const OPTION = /(?<![\w-])--?[A-Za-z][\w-]*/g;
 
 const known = new Set<string>();
 beforeAll(async () => {
-  for (const command of [[], ['instrument'], ['inspect']]) {
+  for (const command of [[], ['instrument'], ['inspect'], ['explain']]) {
     const help = await run(process.execPath, ['build/host/cli/main.js', ...command, '--help'], ROOT);
     for (const line of help.stdout.split('\n')) {
       if (!/^ {2}-/.test(line) && !line.includes('(also ') && !line.includes('-osu)')) continue;

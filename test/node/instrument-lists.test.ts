@@ -106,3 +106,17 @@ describe.each([{ fastPath: true }, { fastPath: false }])('fast path: $fastPath',
     expect(result.functions.instrumented).toBe(1);
   });
 });
+
+test.each(['operator<(a, b', '@file', 'a\\0ab', 'last '])(
+  'one function by a name that means something to Binaryen: %s',
+  async (name) => {
+    const wasm = assemble(`(module
+    (import "env" "sleep" (func $sleep))
+    (memory (export "memory") 1)
+    (func $"${name}" (export "f") (call $sleep)) (func $other (export "g") (call $sleep)))`);
+    const options = { suspending: ['env.sleep'], remove: [name.replace('\\0a', '\n')] };
+    const { run } = await drive(await instrument(wasm, options), { 'env.sleep': () => Promise.resolve() });
+    expect(await run('g')).toBeUndefined();
+    await expect(run('f')).rejects.toThrow('unreachable');
+  },
+);

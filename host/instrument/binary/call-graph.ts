@@ -31,6 +31,8 @@ export interface ReachOptions {
   readonly closedTables?: boolean;
   /** Count calls through references as suspending, which Binaryen does not. */
   readonly references?: boolean;
+  /** Only those that may suspend because nobody knows what is in a table. */
+  readonly openTablesOnly?: boolean;
   /** Calls that are taken not to be there. */
   readonly cut?: (caller: number, cause: Cause) => boolean;
 }
@@ -97,7 +99,14 @@ export class CallGraph {
    * @param roots suspending imports, and functions that are to count as suspending. Without any nothing suspends
    */
   reach(roots: ReadonlySet<number>, options: ReachOptions = {}): Reach {
-    const { removed, ignoreIndirect = false, closedTables = false, references = false, cut } = options;
+    const {
+      removed,
+      ignoreIndirect = false,
+      closedTables = false,
+      references = false,
+      openTablesOnly = false,
+      cut,
+    } = options;
     const causes = new Map<number, Cause>();
     const open = new Set<string>();
     const queue: number[] = [];
@@ -119,8 +128,10 @@ export class CallGraph {
       const inTables = ignoreIndirect ? new Map<number, Site[]>() : this.#sitesByFunction(contents);
       for (let head = 0; head < queue.length; head++) {
         const callee = queue[head] ?? 0;
-        for (const caller of this.callersOf(callee)) reach(caller, { kind: 'call', callee });
-        for (const site of inTables.get(callee) ?? []) openSite(site, callee);
+        if (!openTablesOnly || head >= roots.size) {
+          for (const caller of this.callersOf(callee)) reach(caller, { kind: 'call', callee });
+          for (const site of inTables.get(callee) ?? []) openSite(site, callee);
+        }
         // Behind the suspending imports themselves: a way to one of them says more than a table that may hold anything.
         if (head + 1 !== roots.size) continue;
         if (!ignoreIndirect) {

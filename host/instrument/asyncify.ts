@@ -217,17 +217,30 @@ class Rewriter {
     const { instrumented } = this.#plan.selection;
     if (error instanceof WebAssembly.RuntimeError || error instanceof RangeError) return;
     const suspects = referenceSuspects(outline, analysis, instrumented);
-    const guilty = suspects.length === 1 ? suspects : suspects.slice(0, 64).filter((index) => this.#failsAlone(index));
-    if (guilty.length === 0) return;
-    throw keepsReferences(guilty.map((index) => functionName(outline, index)));
+    if (suspects.length === 0) return;
+    throw keepsReferences(this.#guilty(suspects.slice(0, 64)).map((index) => functionName(outline, index)));
   }
 
-  #failsAlone(index: number): boolean {
+  /** Those that fail alone; then those that fail only if what they call may suspend. */
+  #guilty(suspects: readonly number[]): readonly number[] {
+    if (suspects.length === 1) return suspects;
+    const { outline, analysis, instrumented } = this.#plan;
+    const alone = suspects.filter((index) => this.#fails([index]));
+    if (alone.length > 0) return alone;
+    const withCallees = suspects.filter((index) => {
+      const calls = analysis.functions[index - outline.importedFunctions]?.calls ?? [];
+      return this.#fails([index, ...[...calls].filter((callee) => instrumented.has(callee))]);
+    });
+    return withCallees.length > 0 ? withCallees : suspects;
+  }
+
+  /** Does Asyncify fail if it instruments these and no others? */
+  #fails(indices: readonly number[]): boolean {
     const module = readModule(this.#binaryen, this.#plan, this.#preparation);
     try {
       this.#binaryen.setPassArgument('asyncify-addlist', null);
       this.#binaryen.setPassArgument('asyncify-removelist', null);
-      this.#binaryen.setPassArgument('asyncify-onlylist', lines([this.#name(index)]));
+      this.#binaryen.setPassArgument('asyncify-onlylist', lines(indices.map((index) => this.#name(index))));
       module.runPasses(['asyncify']);
       return false;
     } catch {

@@ -292,15 +292,26 @@ function refuse(names: readonly string[], has: string, remedy: string): void {
   throw unsupported(`${subject} ${has}. ${remedy}`);
 }
 
-/** Functions that could hold a reference across a suspension; Binaryen says that one does, and not which. */
+/**
+ * Functions that could hold a reference across a suspension; Binaryen says that one does, and not which. What a call is given
+ * and what it returns is held by the caller: rewinding calls again, with the same arguments.
+ */
 export function referenceSuspects(outline: Outline, analysis: Analysis, instrumented: ReadonlySet<number>): number[] {
-  const holds = (index: number): boolean =>
-    (outline.types[outline.functionTypes[index] ?? -1]?.results ?? []).some(isReference);
+  const holds = (type: number): boolean => {
+    const { params = [], results = [] } = outline.types[type] ?? {};
+    return [...params, ...results].some(isReference);
+  };
+  const typeOf = (index: number): number => outline.functionTypes[index] ?? -1;
   return [...instrumented].filter((index) => {
     const facts = analysis.functions[index - outline.importedFunctions];
     if (facts === undefined) return false;
-    const params = outline.types[outline.functionTypes[index] ?? -1]?.params ?? [];
-    return facts.referenceLocals > 0 || params.some(isReference) || [...facts.calls].some(holds);
+    const params = outline.types[typeOf(index)]?.params ?? [];
+    return (
+      facts.referenceLocals > 0 ||
+      params.some(isReference) ||
+      [...facts.calls].some((callee) => holds(typeOf(callee))) ||
+      [...facts.callsIndirect].some(holds)
+    );
   });
 }
 

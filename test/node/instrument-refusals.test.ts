@@ -263,6 +263,24 @@ describe('features', () => {
     await expectRefusal(wasm, 'UNSUPPORTED_FEATURE', ['The function "holder" keeps a reference', 'Keep it in a table']);
   });
 
+  test.each([
+    ['a function', '(call $waits (call $get))', ''],
+    [
+      'a table',
+      '(call_indirect (type $taker) (call $get) (i32.const 0))',
+      '(table 1 1 funcref) (elem (i32.const 0) $waits)',
+    ],
+  ])('a reference handed to a function that may wait, called through %s: names the caller', async (_, call, table) => {
+    const wasm = assemble(`(module (type $taker (func (param externref)))
+      ${SLEEP} (import "js" "get" (func $get (result externref))) ${MEMORY} ${table}
+      (func $waits (type $taker) (drop (call $sleep (i32.const 1))))
+      (func $giver (export "f") ${call}))`);
+    // Rewinding, Binaryen's Asyncify calls again with the same arguments.
+    await expectRefusal(wasm, 'UNSUPPORTED_FEATURE', ['The function "giver" keeps a reference', 'Keep it in a table'], {
+      fastPath: false,
+    });
+  });
+
   test('a reference that is not alive across a wait is fine', async () => {
     const wasm =
       assemble(`(module ${SLEEP} (import "js" "get" (func $get (result externref))) (import "js" "use" (func $use (param externref))) ${MEMORY}

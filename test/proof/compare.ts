@@ -41,13 +41,16 @@ export async function compareCalls(
   room: Room,
   random: Random,
   counts: Counts,
+  note: (phase: 'running the original' | 'comparing') => void,
 ): Promise<void> {
   for (let round = 0; round < 2; round++) {
     for (const { name, params } of random.shuffled(callables)) {
       const args = params.map((type) => argument(random, type));
       const what = `${name}(${args.join(', ')}) of round ${round}`;
       for (const { host } of [expected, ...subjects]) host.trace.length = 0;
+      note('running the original');
       const outcome = await expected.call(name, args);
+      note('comparing');
       // At the same time: guests have nothing in common.
       const outcomes = await Promise.all(subjects.map((each) => each.call(name, args)));
       if ([outcome, ...outcomes].includes(TOO_DEEP)) throw new TooDeep();

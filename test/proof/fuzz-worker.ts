@@ -33,18 +33,11 @@ answer({ ready: true });
 async function serve(chosen: Case): Promise<void> {
   const { seed } = chosen;
   const note = (phase: Phase): void => answer({ phase });
-  try {
-    const { wasm, result } = await tryCase(workshop, chosen, note);
-    let report: string | null = null;
-    if (result.kind === 'different') {
-      answer({ phase: 'reducing' });
-      const smaller = await reduce(workshop, chosen);
-      report = writeReport(chosen, wasm, result.what, smaller);
-    }
-    answer({ seed, result, report, spoilt: result.kind === 'different' });
-  } catch (error) {
-    // Not the fault of what is tested: the module could not even be made.
-    const why = `no module: ${error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error)}`;
-    answer({ seed, result: { kind: 'skipped', why: why.slice(0, 120) }, report: null, spoilt: true });
+  const { wasm, result } = await tryCase(workshop, chosen, note);
+  let report: string | null = null;
+  if (result.kind === 'different') {
+    answer({ phase: 'reducing' });
+    report = writeReport(chosen, wasm, result.what, await reduce(workshop, chosen));
   }
+  answer({ seed, result, report, spoilt: result.kind === 'different' || wasm.length === 0 });
 }

@@ -55,20 +55,24 @@ const PASSES: readonly [readonly string[], ...(readonly string[])[]] = [
   ['-O2'],
   ['-O3'],
   ['-Os'],
-  ['--flatten', '--rereloop'],
   ['--inlining-optimizing'],
   ['--dae-optimizing', '--coalesce-locals'],
 ];
 
-/** @param random decides; @param scale times the usual size */
-export function chooseRecipe(random: Random, scale = 1): Recipe {
-  const passes = random.pick(PASSES);
+const FLAT_PASSES: readonly (readonly string[])[] = [['--flatten', '--rereloop']];
+
+export function chooseRecipe(random: Random): Recipe {
+  const features = random.pick(FEATURES);
+  // In flat form Binaryen knows no exceptions.
+  const passes = random.pick<readonly string[]>(
+    features.includes('exception-handling') ? PASSES : [...PASSES, ...FLAT_PASSES],
+  );
   // Most of the modules also say where they go: at entries, in loops and at returns. Each is an import that may wait.
   const logs = random.chance(0.75) ? ['--log-execution'] : [];
-  const size = 200 + random.below(random.chance(0.2) ? 20_000 : 5000) * scale;
+  const size = 200 + random.below(random.chance(0.2) ? 20_000 : 5000);
   return {
-    input: random.fork('input').bytes(Math.round(size)),
-    features: random.pick(FEATURES),
+    input: random.fork('input').bytes(size),
+    features,
     passes: ['--denan', ...passes, ...logs],
     showGlobals: random.chance(0.5),
     names: random.chance(0.5),

@@ -9,6 +9,8 @@ import { TOO_DEEP, show, threw } from './outcome.ts';
 
 type Value = number | bigint | null;
 type HostFunction = (...args: unknown[]) => unknown;
+// The declarations know of no tags, which are then memories.
+type HostImports = Record<string, Record<string, HostFunction | WebAssembly.Global | WebAssembly.Memory>>;
 
 /** What the answers are, the same for all hosts of a module. */
 export interface Answers {
@@ -33,8 +35,13 @@ export interface Manner {
   wait(settle: () => unknown): unknown;
 }
 
-/** Calls of imports by one module, beyond which every one fails: some modules call them without end. */
-const MOST_CALLS = 20_000;
+/** Calls of imports by one module, beyond which every one fails: some modules call themselves through the host without end. */
+const MOST_CALLS = 5000;
+
+/** How deep such calls go: on the native stack of the original it is not far to the end. */
+const DEEPEST = 10;
+
+class Enough extends Error {}
 
 const INTERESTING = [0, 1, -1, 2, 3, 4, 7, 8, 16, 31, 100, 255, -128, 65_535, 2 ** 31 - 1, -(2 ** 31), 0.5] as const;
 
@@ -53,17 +60,20 @@ export class Host {
   /** Who calls, for the trace. */
   caller: () => string = () => '';
   #calls = 0;
+  /** Calls of the guest by this host that have not ended. */
+  #depth = 0;
   readonly #answers: Answers;
 
   constructor(answers: Answers) {
     this.#answers = answers;
   }
 
-  imports(wanted: readonly InspectedImport[]): Record<string, Record<string, HostFunction | WebAssembly.Global>> {
-    const imports: Record<string, Record<string, HostFunction | WebAssembly.Global>> = {};
+  imports(wanted: readonly InspectedImport[]): HostImports {
+    const imports: HostImports = {};
     for (const { module, name, kind, type, detail } of wanted) {
       if (kind === 'function') (imports[module] ??= {})[name] = this.#function(name, type?.results ?? []);
       if (kind === 'global') (imports[module] ??= {})[name] = globalOf(detail);
+      if (kind === 'tag') (imports[module] ??= {})[name] = tagOf(name, detail);
     }
     return imports;
   }
@@ -72,6 +82,7 @@ export class Host {
     return (...args) => {
       this.trace.push(`${this.caller()}${name}(${args.map(show).join(', ')})`);
       const count = ++this.#calls;
+      if (count > MOST_CALLS) throw new Enough('the host has been called enough');
       if (name === 'call-export' || name === 'call-export-catch') {
         return this.#callBack(Number(args[0]) >>> 0, name === 'call-export-catch');
       }
@@ -84,7 +95,7 @@ export class Host {
 
   #answer(name: string, results: readonly string[], count: number): unknown {
     const { values, failing } = this.#answers;
-    if (name === 'throw' || count > MOST_CALLS || (failing > 0 && count % failing === 0)) {
+    if (name === 'throw' || (failing > 0 && count % failing === 0)) {
       throw new Error(`the host fails at call ${count}`);
     }
     const one = (type: string, offset: number): Value => {
@@ -99,18 +110,21 @@ export class Host {
   /** @param caught does the module want to know whether it failed, rather than fail itself? */
   #callBack(index: number, caught: boolean): unknown {
     const { reentry } = this;
-    if (reentry === null) return caught ? 0 : undefined;
+    if (reentry === null || this.#depth >= DEEPEST) return caught ? 0 : undefined;
+    this.#depth += 1;
     if (reentry.later !== undefined && this.manner?.canWait() === true) {
       this.waits += 1;
-      const call = reentry.later(index);
+      const call = reentry.later(index).finally(() => (this.#depth -= 1));
       return caught ? call.then(succeeded, failed) : call.then(() => undefined);
     }
-    if (!caught) return void reentry.now(index);
     try {
       reentry.now(index);
-      return 0;
+      return caught ? succeeded() : undefined;
     } catch (error) {
+      if (!caught) throw error;
       return failed(error);
+    } finally {
+      this.#depth -= 1;
     }
   }
 }
@@ -123,10 +137,26 @@ function globalOf(detail: string): WebAssembly.Global {
   return new WebAssembly.Global({ value, mutable }, (value.endsWith('ref') ? null : undefined) as undefined);
 }
 
+/** Newer than the declarations, and the second than the oldest Node. */
+const Engine = WebAssembly as typeof WebAssembly & {
+  readonly Tag: new (type: { parameters: string[] }) => WebAssembly.Memory;
+  readonly JSTag?: WebAssembly.Memory;
+};
+
+/** Can the engine give all that it imports? */
+export function canImport(wanted: readonly InspectedImport[]): boolean {
+  return Engine.JSTag !== undefined || wanted.every(({ name, kind }) => kind !== 'tag' || name !== 'jstag');
+}
+
+function tagOf(name: string, detail: string): WebAssembly.Memory {
+  if (name === 'jstag' && Engine.JSTag !== undefined) return Engine.JSTag;
+  return new Engine.Tag({ parameters: detail.match(/[if](32|64)/g) ?? [] });
+}
+
 const succeeded = (): number => 0;
 
 /** Whether there was room on the engine's stack is not the module's doing. */
 function failed(error: unknown): number {
-  if (threw(error) === TOO_DEEP) throw error;
+  if (error instanceof Enough || threw(error) === TOO_DEEP) throw error;
   return 1;
 }

@@ -23,6 +23,15 @@ export function threw(error: unknown): string {
   return `throws ${error instanceof Error ? error.message : isException(error) ? 'an exception' : String(error)}`;
 }
 
+/** Why a module was refused by name, without the names of its functions; null if that is not what happened. */
+export function refusal(error: unknown): string | null {
+  if (!(error instanceof FiberError) || error.code !== 'UNSUPPORTED_FEATURE') return null;
+  const [reason = ''] = error.message
+    .replace(/^The functions? .*?(?= (?:has|have|keeps?) )/, 'a function')
+    .split(/[.,;]/);
+  return `${error.code}: ${reason.replace(' have ', ' has ').replace(' keep ', ' keeps ')}`;
+}
+
 /** Newer than the declarations of the oldest Node. */
 function isException(error: unknown): boolean {
   const { Exception } = WebAssembly as typeof WebAssembly & { readonly Exception?: new () => object };

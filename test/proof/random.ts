@@ -41,6 +41,8 @@ export class Random {
     return Uint8Array.from({ length }, () => this.next());
   }
 
+  shuffled<T>(all: readonly [T, ...T[]]): [T, ...T[]];
+  shuffled<T>(all: readonly T[]): T[];
   shuffled<T>(all: readonly T[]): T[] {
     return all
       .map((each) => ({ each, at: this.next() }))

@@ -31,9 +31,7 @@ export async function reduce(workshop: Workshop, chosen: Case): Promise<Reduced 
   };
   for (let size = input.length >> 1; size >= 8 && Date.now() < until; size >>= 1) {
     for (let at = 0; at < input.length && Date.now() < until;) {
-      const candidate = new Uint8Array(Math.max(0, input.length - size));
-      candidate.set(input.subarray(0, at));
-      candidate.set(input.subarray(Math.min(at + size, input.length)).subarray(0, candidate.length - at), at);
+      const candidate = Buffer.concat([input.subarray(0, at), input.subarray(at + size)]);
       if (candidate.length < 16 || !(await attempt(candidate))) at += size;
     }
   }

@@ -5,7 +5,7 @@
 import type { InstrumentOptions } from '../../host/instrument/index.ts';
 
 export type Level = '-O0' | '-O1' | '-O2' | '-O3' | '-O4' | '-Os' | '-Oz';
-export type Way = 'jumps' | 'asyncify';
+export type Way = 'jumps' | 'asyncify' | 'jspi';
 
 /** Command line names of the levels. */
 export const LEVELS: Readonly<Record<Level, Partial<InstrumentOptions>>> = {
@@ -22,6 +22,7 @@ export const LEVELS: Readonly<Record<Level, Partial<InstrumentOptions>>> = {
 export const WAYS: Readonly<Record<Way, Partial<InstrumentOptions>>> = {
   jumps: { target: 'asyncify', fastPath: true },
   asyncify: { target: 'asyncify', fastPath: false },
+  jspi: { target: 'jspi' },
 };
 
 /** The words of all ways that this engine can run. */

@@ -360,7 +360,8 @@ export class Lowering {
   #isLasting(value: Ref, later: readonly number[]): boolean {
     const { raw } = this.#walker;
     const id = raw.getId(value);
-    if (id === this.#ids.constant) return true;
+    // A local for a function reference could not be null, which engines without typed references do not know.
+    if (id === this.#ids.constant || id === this.#ids.refFunc || id === this.#ids.refNull) return true;
     if (id !== this.#ids.localGet) return false;
     const local = raw.call('LocalGetGetIndex')(value);
     return !later.some((at) => this.#shape.sets(at, local));
@@ -383,7 +384,12 @@ export class Lowering {
   }
 }
 
-type Kinds = Readonly<Record<'block' | 'if' | 'loop' | 'try' | 'localSet' | 'localGet' | 'constant' | 'drop', number>>;
+type Kinds = Readonly<
+  Record<
+    'block' | 'if' | 'loop' | 'try' | 'localSet' | 'localGet' | 'constant' | 'refFunc' | 'refNull' | 'drop',
+    number
+  >
+>;
 
 function kindsOf({ raw }: Walker): Kinds {
   return {
@@ -394,6 +400,8 @@ function kindsOf({ raw }: Walker): Kinds {
     localSet: raw.id('LocalSet'),
     localGet: raw.id('LocalGet'),
     constant: raw.id('Const'),
+    refFunc: raw.id('RefFunc'),
+    refNull: raw.id('RefNull'),
     drop: raw.id('Drop'),
   };
 }

@@ -3,8 +3,8 @@
  * every way, they do what they do as they are, whichever import waits.
  */
 import { describe, expect, test } from 'vitest';
-import { runCase } from '../proof/case.ts';
-import { OURS } from '../proof/generate.ts';
+import { runCase } from '../proof/fuzz/case.ts';
+import { OURS } from '../proof/fuzz/generate.ts';
 import { ALL_LEVELS, possibleWays } from '../proof/variants.ts';
 import type { Level, Way } from '../proof/variants.ts';
 import { assembleText } from '../proof/wat.ts';
@@ -23,6 +23,17 @@ const FAULTS: Readonly<Record<string, string>> = {
     (func (export "f") (result i32)
       (drop (call $taker (f64.const 1) (ref.func $taker)))
       (call $taker (f64.const 2) (ref.null func)))`,
+  'a branch with a value whose value is such a branch': `
+    (func (export "f") (param i32 i32) (result i32)
+      (block $out (result i32)
+        (drop (call $wait (i32.const 1)))
+        (br_if $out (br_if $out (i32.const 4) (local.get 0)) (local.get 1))))`,
+  'a branch with a value whose value is a block that is branched to with one': `
+    (func (export "f") (param i32 i32) (result i32)
+      (block $out (result i32)
+        (br_if $out
+          (block $in (result i32) (drop (call $wait (i32.const 1))) (br_if $in (i32.const 4) (local.get 0)))
+          (local.get 1))))`,
 };
 
 const NOT_REFUSED: ReadonlySet<Way> = new Set(['jumps', 'jspi']);

@@ -7,8 +7,8 @@ import { describeForm } from './case.ts';
 import type { Case } from './case.ts';
 import type { Reduced } from './reduce.ts';
 
-/** From build/test/proof/. */
-const FOLDER = fileURLToPath(new URL('../../fuzz/', import.meta.url));
+/** From build/test/proof/fuzz/. */
+const FOLDER = fileURLToPath(new URL('../../../fuzz/', import.meta.url));
 
 export function commandFor(seed: number): string {
   return `npm run fuzz -- --seed ${seed} --count 1`;

@@ -1,17 +1,17 @@
 /** One case of the fuzzer: everything follows from its seed. */
-import { inspect, instrument } from '../../host/instrument/index.ts';
-import type { InstrumentOptions } from '../../host/instrument/index.ts';
+import { inspect, instrument } from '../../../host/instrument/index.ts';
+import type { InstrumentOptions } from '../../../host/instrument/index.ts';
 import { compareBursts, compareCalls, Difference, TooDeep } from './compare.ts';
 import type { Counts } from './compare.ts';
 import { chooseRecipe, OURS } from './generate.ts';
 import type { Recipe, Workshop } from './generate.ts';
 import { canImport, chooseAnswers, Host } from './host.ts';
-import { refusal, threw } from './outcome.ts';
-import { Random } from './random.ts';
+import { refusal, threw } from '../outcome.ts';
+import { Random } from '../random.ts';
 import { callables, fibers, original, Sometimes } from './subjects.ts';
 import type { Fibers, Subject } from './subjects.ts';
-import { ALL_LEVELS, LEVELS, possibleWays, WAYS } from './variants.ts';
-import type { Level, Way } from './variants.ts';
+import { ALL_LEVELS, LEVELS, possibleWays, WAYS } from '../variants.ts';
+import type { Level, Way } from '../variants.ts';
 
 /** One way to instrument a module. */
 export interface Form {

@@ -7,10 +7,12 @@
  *
  * A run has the seeds from --seed on, one for each case. Exits with 1 if anything differs.
  */
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { commandFor } from './fuzz-report.ts';
-import { Pool } from './fuzz-pool.ts';
-import type { Finished } from './fuzz-pool.ts';
+import { share } from '../processes.ts';
+import type { Done } from '../processes.ts';
+import { commandFor } from './report.ts';
+import type { Finished } from './worker.ts';
 
 const { values: options } = parseArgs({
   options: {
@@ -42,7 +44,8 @@ const skipped = new Map<string, number>();
 const began = Date.now();
 
 console.log(`fuzz: seed ${seed}${count === Infinity ? '' : `, ${count} modules`}, Node ${process.versions.node}`);
-await new Pool(jobs).run(seeds(), take);
+const worker = fileURLToPath(new URL('worker.js', import.meta.url));
+await share<number, Finished>(worker, jobs, seeds(), (seed, done) => take(seed, finished(done)));
 
 /** In order, while there is time. */
 function* seeds(): Generator<number> {
@@ -51,7 +54,18 @@ function* seeds(): Generator<number> {
   }
 }
 
-function take({ seed, result, report }: Finished): void {
+/** A module that hangs by itself, or that cannot even be made, proves nothing. */
+function finished(done: Done<Finished>): Finished {
+  if ('result' in done) return done.result;
+  const { phase, lost } = done;
+  const innocent = phase === 'generating' || phase === 'running the original';
+  const result = innocent
+    ? { kind: 'skipped', why: `${phase} ${lost}` }
+    : { kind: 'different', what: `${phase} ${lost}` };
+  return { result: result as Finished['result'], report: null };
+}
+
+function take(seed: number, { result, report }: Finished): void {
   if (result.kind === 'same') {
     total.modules += 1;
     total.calls += result.calls;

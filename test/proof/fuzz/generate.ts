@@ -7,7 +7,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import binaryen from 'binaryen';
-import type { Random } from './random.ts';
+import type { Random } from '../random.ts';
 import { WasmOpt } from './wasm-opt.ts';
 
 /** Exports that begin with this are the comparison's, not the module's. */

@@ -3,8 +3,8 @@
  * called and with what, the memory and the globals after it.
  */
 import { setImmediate } from 'node:timers/promises';
-import { TOO_DEEP, returned, threw } from './outcome.ts';
-import type { Random } from './random.ts';
+import { TOO_DEEP, returned, threw } from '../outcome.ts';
+import type { Random } from '../random.ts';
 import { Gates } from './subjects.ts';
 import type { Argument, Callable, Fibers, Subject } from './subjects.ts';
 

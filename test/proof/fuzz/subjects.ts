@@ -1,11 +1,11 @@
 /** One form of a module that runs: as it was, or instrumented and driven by the runtime. Both are called the same way. */
-import { canSuspend, currentFiber, instantiate } from '../../host/index.ts';
-import type { BackendKind, Guest } from '../../host/index.ts';
-import type { Inspection } from '../../host/instrument/index.ts';
+import { canSuspend, currentFiber, instantiate } from '../../../host/index.ts';
+import type { BackendKind, Guest } from '../../../host/index.ts';
+import type { Inspection } from '../../../host/instrument/index.ts';
 import { OURS } from './generate.ts';
 import type { Host, Manner } from './host.ts';
-import { returned, show, threw } from './outcome.ts';
-import type { Random } from './random.ts';
+import { returned, show, threw } from '../outcome.ts';
+import type { Random } from '../random.ts';
 
 export interface Callable {
   readonly name: string;

@@ -3,9 +3,9 @@
  * into the guest. What they answer depends on nothing else, so the original and every instrumented form of it get the same,
  * whether an answer comes at once or is waited for: that is decided by each host for itself.
  */
-import type { InspectedImport } from '../../host/instrument/index.ts';
-import type { Random } from './random.ts';
-import { TOO_DEEP, show, threw } from './outcome.ts';
+import type { InspectedImport } from '../../../host/instrument/index.ts';
+import type { Random } from '../random.ts';
+import { TOO_DEEP, show, threw } from '../outcome.ts';
 
 type Value = number | bigint | null;
 type HostFunction = (...args: unknown[]) => unknown;

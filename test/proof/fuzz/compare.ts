@@ -109,15 +109,21 @@ async function burst(
   host.manner = gates;
   host.waits = 0;
   host.trace.length = 0;
-  const ends = calls.map(({ name, args }, index) => {
+  const ends: Promise<void>[] = [];
+  const quiet = (): Promise<void> => settled(() => host.trace.length + host.waits);
+  // One after the other: what follows from one step never depends on when the runtime finds time for it.
+  for (const [index, { name, args }] of calls.entries()) {
     const label = `#${index} ${name}`;
-    return guest.spawn(name, [...args], { name: label }).result.then(
-      (value) => void host.trace.push(`${label} ${returned(value)}`),
-      (error: unknown) => void host.trace.push(`${label} ${threw(error)}`),
+    const { result } = guest.spawn(name, [...args], { name: label });
+    ends.push(
+      result.then(
+        (value) => void host.trace.push(`${label} ${returned(value)}`),
+        (error: unknown) => void host.trace.push(`${label} ${threw(error)}`),
+      ),
     );
-  });
-  do await quiet();
-  while (gates.openOne());
+    await quiet();
+  }
+  while (gates.openOne()) await quiet();
   if (guest.fibers.length > 0) {
     throw new Difference(`${name}: fibers wait for nothing: ${guest.fibers.map((each) => each.name).join(', ')}`);
   }
@@ -125,10 +131,12 @@ async function burst(
   return [...host.trace];
 }
 
-/** All that follows from the last event has happened: promises first, and then the turns that the runtime takes to be fair. */
-async function quiet(): Promise<void> {
-  await setImmediate();
-  await setImmediate();
+/** All that follows from the last event has happened: nothing has been done for some turns of the event loop. */
+async function settled(done: () => number): Promise<void> {
+  for (let before = -1; before !== done();) {
+    before = done();
+    for (let turn = 0; turn < 3; turn++) await setImmediate();
+  }
 }
 
 function same(what: string, expected: string, actual: string): void {

@@ -6,6 +6,7 @@ import { OURS } from './generate.ts';
 import type { Host, Manner } from './host.ts';
 import { returned, show, threw } from '../outcome.ts';
 import type { Random } from '../random.ts';
+import { eventually } from '../waits.ts';
 
 export interface Callable {
   readonly name: string;
@@ -136,30 +137,8 @@ export class Sometimes implements Manner {
   }
 
   wait(settle: () => unknown): unknown {
-    switch (this.#random.below(16)) {
-      case 0:
-        // Another turn of the event loop.
-        return new Promise<void>((resolve) => setImmediate(resolve)).then(settle);
-      case 1:
-      case 2:
-        return foreign(settle);
-      case 3:
-      case 4:
-        return Promise.resolve()
-          .then(() => undefined)
-          .then(settle);
-      default:
-        return (async () => settle())();
-    }
+    return eventually(this.#random, settle);
   }
-}
-
-/** A promise that is not the platform's. */
-function foreign(settle: () => unknown): PromiseLike<unknown> {
-  const promise = (async () => settle())();
-  // What is tested is that it is none of the engine's.
-  // oxlint-disable-next-line unicorn/no-thenable
-  return { then: (onValue, onError) => promise.then(onValue, onError) };
 }
 
 /** Waits until it is told which wait is over. */

@@ -1,0 +1,94 @@
+/**
+ * Where a guest waits, as its host sees it: decides whether it does, gives the runtime a window inside of the memory that the
+ * tests look at, and puts back what was there when the guest goes on.
+ */
+import { canSuspend, currentFiber } from '../../../host/index.ts';
+import type { Guest } from '../../../host/index.ts';
+import type { Random } from '../random.ts';
+import { eventually } from '../waits.ts';
+import { MEMORY } from './probes.ts';
+
+const PAGE = 65_536;
+
+/** Waits in one call of an export, at most: some loop a million times. */
+const MOST_WAITS = 200;
+
+export class Room {
+  waits = 0;
+  /** How likely a guest waits. */
+  probability = 1;
+  /** Not known before its start function has run. */
+  guest: Guest | null = null;
+  #waitsOfCall = 0;
+  readonly #random: Random;
+  #address = 0;
+  #size = 0;
+  #memory: WebAssembly.Memory | null = null;
+  #saved: Uint8Array | null = null;
+
+  constructor(random: Random) {
+    this.#random = random;
+  }
+
+  beginCall(probability: number): void {
+    this.probability = probability;
+    this.#waitsOfCall = 0;
+  }
+
+  /** @param answer what an import returns or, if the guest waits, what it waits for */
+  perhaps<T>(answer: () => T): unknown {
+    if (!this.#waitsNow()) return answer();
+    this.#beginWait();
+    return eventually(this.#random, answer);
+  }
+
+  /** The same for what is a promise in any case. @returns null if the guest cannot wait */
+  promised<T>(begin: () => Promise<T>): Promise<T> | null {
+    if (!this.#waitsNow(1)) return null;
+    this.#beginWait();
+    return begin();
+  }
+
+  /** The allocator of the guest: the same place each time. It is asked once, at the first wait. */
+  allocate(size: number): number {
+    this.#size = size;
+    this.#address = 16 * (1 + this.#random.below(Math.max(1, (PAGE - size) / 16 - 2)));
+    this.#save();
+    return this.#address;
+  }
+
+  restore(): void {
+    const saved = this.#saved;
+    if (saved === null || this.#memory === null) return;
+    this.#saved = null;
+    new Uint8Array(this.#memory.buffer).set(saved, this.#address);
+  }
+
+  #waitsNow(probability = this.probability): boolean {
+    return this.#waitsOfCall < MOST_WAITS && canSuspend() && this.#isCurrent() && this.#random.chance(probability);
+  }
+
+  /**
+   * Is it a fiber of this guest that calls, and is there room in its memory? A guest whose functions are called by another one,
+   * through a table that they share, has no fiber then.
+   */
+  #isCurrent(): boolean {
+    const guest = currentFiber()?.guest;
+    if (guest === undefined || (this.guest !== null && this.guest !== guest)) return false;
+    // A module without a memory is given one.
+    this.#memory = (guest.instance.exports[MEMORY] ?? null) as WebAssembly.Memory | null;
+    return this.#memory === null || this.#memory.buffer.byteLength >= PAGE;
+  }
+
+  #beginWait(): void {
+    this.waits += 1;
+    this.#waitsOfCall += 1;
+    this.restore();
+    if (this.#size > 0) this.#save();
+  }
+
+  #save(): void {
+    if (this.#memory === null) return;
+    this.#saved = new Uint8Array(this.#memory.buffer).slice(this.#address, this.#address + this.#size);
+  }
+}

@@ -224,12 +224,12 @@ class Rewriter {
   /** Those that fail alone; then those that fail only if what they call may suspend. */
   #guilty(suspects: readonly number[]): readonly number[] {
     if (suspects.length === 1) return suspects;
-    const { outline, analysis, instrumented } = this.#plan;
+    const { outline, analysis, selection } = this.#plan;
     const alone = suspects.filter((index) => this.#fails([index]));
     if (alone.length > 0) return alone;
     const withCallees = suspects.filter((index) => {
       const calls = analysis.functions[index - outline.importedFunctions]?.calls ?? [];
-      return this.#fails([index, ...[...calls].filter((callee) => instrumented.has(callee))]);
+      return this.#fails([index, ...[...calls].filter((callee) => selection.instrumented.has(callee))]);
     });
     return withCallees.length > 0 ? withCallees : suspects;
   }

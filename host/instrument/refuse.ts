@@ -310,7 +310,7 @@ export function referenceSuspects(outline: Outline, analysis: Analysis, instrume
       facts.referenceLocals > 0 ||
       params.some(isReference) ||
       [...facts.calls].some((callee) => holds(typeOf(callee))) ||
-      [...facts.callsIndirect].some(holds)
+      facts.indirectCalls.some(({ type }) => holds(type))
     );
   });
 }

@@ -16,6 +16,17 @@ const FIELDS = `
   (func (export "${OURS}alloc") (param i32) (result i32) (i32.const 0x8000))
   (func (export "${OURS}free") (param i32))`;
 
+/** Calls a function of two parameters with all that are 0 or 1; what it returns shows in what the import is called with. */
+const EVERY_PAIR = `(func (export "f") ${['0 0', '0 1', '1 0', '1 1']
+  .map((pair) =>
+    pair
+      .split(' ')
+      .map((each) => `(i32.const ${each})`)
+      .join(' '),
+  )
+  .map((operands) => `(drop (call $wait (call $g ${operands})))`)
+  .join(' ')})`;
+
 const FAULTS: Readonly<Record<string, string>> = {
   'a function reference among the arguments of a call that may wait': `
     (elem declare func $taker)
@@ -34,6 +45,25 @@ const FAULTS: Readonly<Record<string, string>> = {
         (br_if $out
           (block $in (result i32) (drop (call $wait (i32.const 1))) (br_if $in (i32.const 4) (local.get 0)))
           (local.get 1))))`,
+  'a branch with a value in the condition of another one to the same block': `
+    (func $g (param i32 i32) (result i32)
+      (block $out (result i32)
+        (drop (br_if $out (i32.const 1) (call $wait (br_if $out (i32.const 2) (local.get 0)))))
+        (br_if $out (i32.const 3) (br_if $out (i32.const 4) (local.get 1)))))
+    ${EVERY_PAIR}`,
+  'a branch with a value in the index of a table of branches to the same blocks': `
+    (func $g (param i32 i32) (result i32)
+      (block $far (result i32)
+        (i32.add (i32.const 10)
+          (block $near (result i32)
+            (br_table $near $far (i32.const 1)
+              (i32.add (call $wait (i32.const 0)) (br_if $near (i32.const 2) (i32.eq (local.get 0) (local.get 1)))))))))
+    ${EVERY_PAIR}`,
+  'calls that may wait where code never comes': `
+    (func $g (param i32) (result i32)
+      (unreachable)
+      (call $wait (i32.const 1)))
+    (func (export "f") (result i32) (drop (call $wait (i32.const 2))) (call $g (i32.const 3)))`,
 };
 
 const NOT_REFUSED: ReadonlySet<Way> = new Set(['jumps', 'jspi']);

@@ -39,6 +39,9 @@ interface Branch {
   readonly isSwitch: boolean;
 }
 
+/** No local. */
+const NONE = -1;
+
 class Pass {
   readonly #walker: Walker;
   readonly #module: BinaryenModule;
@@ -61,11 +64,10 @@ class Pass {
     const chosen = this.#choose();
     if (chosen.size === 0) return false;
     const targets = new Map<number, Target>();
-    const addVar = this.#walker.raw.call('FunctionAddVar');
     for (const name of chosen) {
       const target = this.#blocks.get(name);
       if (target === undefined) continue;
-      target.local = addVar(this.#func, target.type);
+      target.local = this.#addVar(target.type);
       targets.set(target.at, target);
     }
     // Inner ones first: an outer one takes what it has inside to another place.
@@ -91,7 +93,7 @@ class Pass {
       if (id === block) {
         const name = raw.call('BlockGetName')(expression);
         const type = shape.type(at);
-        if (name !== 0 && this.#isValue(type)) this.#blocks.set(name, { at, type, local: -1 });
+        if (name !== 0 && this.#isValue(type)) this.#blocks.set(name, { at, type, local: NONE });
       } else if (id === branch && raw.call('BreakGetValue')(expression) !== 0) {
         this.#branches.set(at, { names: [raw.call('BreakGetName')(expression)], isSwitch: false });
       } else if (id === table && raw.call('SwitchGetValue')(expression) !== 0) {
@@ -146,14 +148,34 @@ class Pass {
       return;
     }
     const locals = names.flatMap((name) => this.#blocks.get(name)?.local ?? []);
-    const [first = -1, ...others] = locals;
-    const get = (): Ref => module.local.get(first, type);
-    const hasCondition = !isSwitch && raw.call('BreakGetCondition')(branch) !== 0;
+    const { i32 } = raw.binaryen;
+    const condition = raw.call(`${kind}GetCondition`)(branch);
+    const sets: Ref[] = [];
+    let [carrier = NONE] = locals;
+    if (condition !== 0 && this.#branchesWithin(this.#shape.children(at).at(-1) ?? at, locals)) {
+      // The condition is evaluated between the value and the branch, and may itself leave with another value.
+      carrier = this.#addVar(type);
+      const decision = this.#addVar(i32);
+      sets.push(module.local.set(carrier, value), module.local.set(decision, condition));
+      raw.call(`${kind}SetCondition`)(branch, module.local.get(decision, i32));
+    } else sets.push(module.local.set(carrier, value));
+    const get = (): Ref => module.local.get(carrier, type);
+    sets.push(...locals.filter((local) => local !== carrier).map((local) => module.local.set(local, get())));
     raw.call(`${kind}SetValue`)(branch, 0);
     raw.call('ExpressionFinalize')(branch);
-    const sets = [module.local.set(first, value), ...others.map((local) => module.local.set(local, get()))];
-    const code = [...sets, branch, ...(hasCondition ? [get()] : [])];
+    const code = [...sets, branch, ...(!isSwitch && condition !== 0 ? [get()] : [])];
     this.#walker.replace(this.#shape.tree, at, module.block(null, code, raw.binaryen.auto));
+  }
+
+  /** Is there a branch in a subtree that brings its value into one of these locals? */
+  #branchesWithin(root: number, locals: readonly number[]): boolean {
+    const isTaken = (name: number): boolean => locals.includes(this.#blocks.get(name)?.local ?? NONE);
+    const end = this.#shape.end(root);
+    return [...this.#branches].some(([at, { names }]) => at >= root && at < end && names.some(isTaken));
+  }
+
+  #addVar(type: Ref): number {
+    return this.#walker.raw.call('FunctionAddVar')(this.#func, type);
   }
 
   #rewriteBlock({ at, type, local }: Target): void {

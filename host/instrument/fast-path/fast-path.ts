@@ -105,13 +105,13 @@ class FastPathPass implements FastPaths {
     if (lowered === null) return;
     raw.call('FunctionSetBody')(func, lowered.body);
     const alive = this.#findAlive(func, lowered);
+    // All that could suspend comes after something that never ends.
+    if (alive.length === 0) return;
     const places = groupPlaces(this.#walker, this.#walker.locals(func), alive);
     if (places === null) {
       this.references.push(name);
       return;
     }
-    // All that could suspend comes after something that never ends.
-    if (places.groups.length === 0) return;
     const isDouble = this.#options.mayCopy && isWorthTwo(alive);
     const id = this.#parts.add(func);
     const frames = new Frames(this.#walker, this.#module, func, window, this.#nativeBytes(func, isDouble), id);

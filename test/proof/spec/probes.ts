@@ -136,7 +136,7 @@ function hasReferences(outline: Outline, { functions }: Analysis, order: number)
     type === null || [...type.params, ...type.results].some(isReference);
   if (facts.referenceLocals > 0 || holds(typeOf(outline, outline.importedFunctions + order))) return true;
   if ([...facts.calls].some((index) => holds(typeOf(outline, index)))) return true;
-  if ([...facts.callsIndirect].some((type) => holds(outline.types[type] ?? null))) return true;
+  if (facts.indirectCalls.some(({ type }) => holds(outline.types[type] ?? null))) return true;
   let found = false;
   decodeBody(outline.bytes, body.start, body.end, ({ opcode, immediate }) => {
     const global = opcode === Op.GlobalGet ? outline.globals[immediate] : undefined;
@@ -157,7 +157,7 @@ function reachable(outline: Outline, { functions }: Analysis, from: readonly boo
   for (let order = queue.pop(); order !== undefined; order = queue.pop()) {
     const facts = functions[order];
     // Whatever is in a table, or has its reference taken: all of them, to be sure.
-    const anything = facts === undefined || facts.callsIndirect.size > 0 || facts.callsReference.size > 0;
+    const anything = facts === undefined || facts.indirectCalls.length > 0 || facts.callsReference.size > 0;
     const callees = anything
       ? [...functions.keys()]
       : [...facts.calls].map((index) => index - outline.importedFunctions).filter((callee) => callee >= 0);

@@ -6,7 +6,7 @@
 // What holds: a guest is compiled again exactly when something that it is made of has changed.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -18,8 +18,8 @@ const PACKAGES = path.join(BUILT, 'node_modules');
 function installItself() {
   const link = path.join(PACKAGES, 'wasm-fibers');
   mkdirSync(PACKAGES, { recursive: true });
-  if (existsSync(link)) return;
-  // One that leads nowhere, since the clone was moved.
+  if (existsSync(link) && realpathSync(link) === realpathSync(ROOT)) return;
+  // One that leads elsewhere, since the clone was moved or copied.
   rmSync(link, { force: true });
   symlinkSync(ROOT, link, 'junction');
 }

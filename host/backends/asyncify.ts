@@ -20,9 +20,25 @@
  *   entry(...args)                    ->   export, f, g load themselves -> import
  *   stop_rewind, hooks.arrived        ->   import returns the value, or throws the error; g goes on
  *
+ * Guests whose functions jump to where they go on (host/instrument/fast-path) do all that, if it is as usual, themselves: of the
+ * nine calls between host and guest two are left. The host signals through the window (window.ts):
+ *
+ *   host                                   guest
+ *   the host function returns a promise
+ *   hooks.wait, signal to unwind      ->   state = 1; g, f, export save themselves and return
+ *     ... the event loop ...
+ *   hooks.arrived, value and signal,
+ *   enter(number of export)           ->   state = 2; export, f, g load themselves; import: state = 0, the value
+ *
+ * The host then takes the state for NORMAL while the guest rewinds: nothing calls it on the way. What is not as usual is an
+ * error, a value that is no number, a host function between the frames (trampolines.ts), a stack in parts. The first time
+ * the fiber's entry is called instead of `enter`, as its result then comes by itself: what a function that was entered by number
+ * returns must be fetched, as if it were the last of several parts.
+ *
  * Invariants:
  * - Fibers start and resume on an empty guest stack only (`busy` is false), so nesting costs heap and never native stack.
  * - `state` is NORMAL whenever host code of the embedder runs, except inside repeated trampolines.
+ * - While a value is signalled (`Window.isGiving`), the guest has frames to load, whatever `state` says.
  * - `host` is the innermost host function between the entry and here that cannot be passed by a suspension. A wait is
  *   allowed only in the outermost one: what would unwind through a JavaScript frame corrupts the guest.
  * - However an entry ends, afterwards the state is NORMAL, the window is free for others, and the shadow stack pointer is
@@ -43,7 +59,7 @@ import {
 } from './backend.ts';
 import { continueTrace } from '../trace.ts';
 import { call } from './call.ts';
-import { callAs } from './current.ts';
+import { callAs, callByNumber } from './current.ts';
 import { UnwoundStack } from './frames.ts';
 import { behindAnother, deliver, type HostPosition, ignoreRefused, wrapHostFunction } from './host-functions.ts';
 import {
@@ -80,7 +96,10 @@ export interface AsyncifyControls {
   /** How many catch bodies the guest is in; always 0 if it has none. */
   readonly catchDepth: { get(): number; set(depth: number): void };
   readonly shadow: ShadowStack;
-  /** Enters a function by its number, to go on with a part of a stack; null if this guest rewinds stacks as a whole. */
+  /**
+   * Enters a function by its number, to go on with the stack, or the part of one, at whose bottom it is; null if this guest
+   * rewinds stacks as a whole, and knows no signals.
+   */
   readonly enter: ((bottom: number) => void) | null;
   /** Made at the first wait: the guest's allocator may not be ready before. */
   makeWindow(): Window;
@@ -101,6 +120,9 @@ const NO_CONTROLS: AsyncifyControls = {
   },
 };
 
+/** One whose value the guest can take out of its memory. */
+type DirectSite = Site & { readonly result: NonNullable<Site['result']> };
+
 /** Where the guest is. */
 interface Position extends HostPosition {
   state: State;
@@ -118,6 +140,8 @@ export class AsyncifyBackend implements Backend {
   #controls: AsyncifyControls = NO_CONTROLS;
   #window: Window | null = null;
   readonly #at: Position = { state: NORMAL, task: null, host: null, trampoline: null, refused: null };
+  /** The guest knows where the window is. */
+  #hasWindow = false;
   /** How the part of a stack ended that the one after it is to hear of: its frames are being rewound for that. */
   #passed: { readonly failed: boolean; readonly error: unknown } | null = null;
   /** A repeated trampoline has moved the shadow stack pointer since rewinding began. */
@@ -189,19 +213,42 @@ export class AsyncifyBackend implements Backend {
 
   start(task: Task): void {
     this.#controls.shadow.start(task);
-    this.#run(task);
+    this.#run(task, 0);
   }
 
   resume(task: Task): void {
+    const stack = unwound(task);
+    const { site } = task;
+    let number: number;
     try {
-      this.#openWindow().load(unwound(task));
+      const window = this.#openWindow();
+      window.load(stack);
       this.#controls.shadow.resume(task);
-      this.#setState(REWINDING);
+      if (site !== null && this.#isUsual(task, stack, site)) {
+        window.give(site.number, site.result, this.#hooks.arrived(task));
+        number = stack.outermost;
+        if (!stack.hasResumed) {
+          stack.hasResumed = true;
+          number = 0;
+        }
+        if (number === 0) this.#controls.rewinding.start(window.base);
+      } else {
+        number = stack.bottom;
+        this.#setState(REWINDING);
+      }
     } catch (error) {
       this.#end(task, true, error);
       return;
     }
-    this.#run(task);
+    this.#run(task, number, site);
+  }
+
+  /** Can the guest take the value of its wait without the host? */
+  #isUsual(task: Task, stack: UnwoundStack, site: Site): site is DirectSite {
+    if (task.failed || site.conversion !== null || stack.parts !== null || stack.trampolines !== null) return false;
+    const { result } = site;
+    if (result === null || this.#controls.enter === null) return false;
+    return typeof task.value === (result === 'i64' ? 'bigint' : 'number') || result === 'none';
   }
 
   close(): void {}
@@ -236,20 +283,31 @@ export class AsyncifyBackend implements Backend {
     }
   }
 
-  /** Runs a task, in state NORMAL from its beginning, in state REWINDING from its wait, until it ends or waits. */
-  #run(task: Task): void {
-    let failed = false;
+  /**
+   * Runs a task, in state NORMAL from its beginning, else from its wait, until it ends or waits.
+   *
+   * @param number of the function to enter; 0 for the task's entry
+   * @param site where the guest is to take its value
+   */
+  #run(task: Task, number: number, site: Site | null = null): void {
+    const at = this.#at;
+    const { enter } = this.#controls;
+    at.task = task;
+    let failed: boolean;
     let value: unknown;
-    let goesOn: boolean;
-    this.#at.task = task;
-    do {
+    for (;;) {
       try {
-        value = this.#enter(task);
-        if (this.#at.state === UNWINDING) {
+        value =
+          number === 0 || enter === null
+            ? callAs(task, this, task.entry, task.args)
+            : callByNumber(task, this, enter, number);
+        if (at.state === UNWINDING) {
           this.#openWindow().close(unwound(task));
-          this.#setState(NORMAL);
+          // `enter` has done that.
+          if (number === 0) this.#setState(NORMAL);
+          else at.state = NORMAL;
           this.#controls.shadow.suspend(task);
-          this.#at.task = null;
+          at.task = null;
           this.#hooks.suspended(task);
           return;
         }
@@ -259,32 +317,34 @@ export class AsyncifyBackend implements Backend {
         value = error;
       }
       try {
-        goesOn = this.#nextPart(task, failed, value);
+        if (!this.#hasNext(task, number, failed)) break;
+        number = this.#nextPart(unwound(task), failed, value);
       } catch (error) {
-        goesOn = false;
         failed = true;
         value = error;
+        break;
       }
-    } while (goesOn);
-    this.#end(task, failed, value);
+    }
+    this.#end(task, failed, value, site);
   }
 
-  #enter(task: Task): unknown {
-    const bottom = task.unwound === null ? 0 : unwound(task).bottom;
-    const { enter } = this.#controls;
-    if (bottom === 0 || enter === null) return callAs(task, this, task.entry, task.args);
-    return callAs(task, this, enter, [bottom]);
-  }
-
-  /** Part of a stack has ended. Begins to rewind the part that was waiting for that, if there is one. */
-  #nextPart(task: Task, failed: boolean, error: unknown): boolean {
+  /** Part of a stack has ended. Is there another one that waits for that, or a result to be fetched? */
+  #hasNext(task: Task, number: number, failed: boolean): boolean {
     if (task.unwound === null || this.#at.state !== NORMAL) return false;
-    const stack = unwound(task);
-    if (stack.parts === null || stack.parts.length === 0) return false;
-    this.#openWindow().load(stack);
+    return unwound(task).parts !== null || (number !== 0 && !failed && !this.#openWindow().isGiving());
+  }
+
+  /** Begins to rewind the next part, or the entry, of which nothing is left but its result; gives the number to enter. */
+  #nextPart(stack: UnwoundStack, failed: boolean, error: unknown): number {
+    const window = this.#openWindow();
+    if (stack.parts !== null) window.load(stack);
+    else {
+      window.open();
+      stack.bottom = 0;
+    }
     this.#passed = { failed, error };
     this.#setState(REWINDING);
-    return true;
+    return stack.bottom;
   }
 
   /** The rewinding part has come to the call of the one before it: that call ends as it has ended. */
@@ -303,11 +363,17 @@ export class AsyncifyBackend implements Backend {
     return 0;
   }
 
-  #end(task: Task, failed: boolean, value: unknown): void {
-    const interrupted = this.#at.state;
+  /** @param site where the guest was to take its value, if it had one to take */
+  #end(task: Task, failed: boolean, value: unknown, site: Site | null = null): void {
+    let interrupted = this.#at.state;
     this.#passed = null;
     let damage: { readonly cause: unknown } | null = null;
     try {
+      if (interrupted === NORMAL && task.unwound !== null && this.#openWindow().isGiving()) {
+        // It never came there: the guest still rewinds.
+        interrupted = this.#at.state = REWINDING;
+        task.site = site;
+      }
       this.abandon(task);
       this.#setState(NORMAL);
       if (failed) this.#controls.catchDepth.set(0);
@@ -336,8 +402,10 @@ export class AsyncifyBackend implements Backend {
       const { shadow, catchDepth } = this.#controls;
       let kept: KeptTrampoline;
       if (at.state === REWINDING) {
-        const found = unwound(task).trampolines?.pop();
+        const stack = unwound(task);
+        const found = stack.trampolines?.pop();
         if (found === undefined) return this.#rewound(site);
+        if (stack.trampolines?.length === 0) stack.trampolines = null;
         if (found.site !== site) throw misplaced(task, `reached ${site.name}`);
         kept = found;
       } else {
@@ -420,7 +488,13 @@ export class AsyncifyBackend implements Backend {
       this.#hooks.wait(task, site, promise);
       task.unwound ??= new UnwoundStack();
       window.open();
-      this.#setState(UNWINDING);
+      if (this.#hasWindow && this.#controls.enter !== null) {
+        window.unwind();
+        this.#at.state = UNWINDING;
+      } else {
+        this.#setState(UNWINDING);
+        this.#hasWindow = true;
+      }
     } catch (error) {
       // Here the engine's stack may end, or a hostile guest trap: nothing has unwound, so the fiber has not waited.
       this.#hooks.unwait(task);

@@ -14,6 +14,9 @@ export type GuestFunction = (...args: never[]) => unknown;
 /** A function of the embedder that the guest imports. */
 export type HostFunction = (...args: never[]) => unknown;
 
+/** The types of numbers in WebAssembly. */
+export type NumberType = 'i32' | 'i64' | 'f32' | 'f64';
+
 /** One function import. */
 export interface Site {
   /** `module.name`, as `--suspending` spells it. */
@@ -24,6 +27,10 @@ export interface Site {
   readonly arity: number;
   /** What the engine is given as its result while the stack unwinds: of the right type, never looked at. */
   readonly placeholder: unknown;
+  /** By what the guest knows it: see `WaitFunction` in host/instrument/passes/waits.ts. 0 if nobody knows. */
+  readonly number: number;
+  /** The type of its result, if that is one number or nothing: what the guest can take out of its memory. */
+  readonly result: NumberType | 'none' | null;
   /** Makes what a promise brought into what the guest takes; null if it passes as it is. */
   readonly conversion: ResultConversion | null;
   /** The backend's own: waits here that are yet to come before it hopes again that one is over at once. */

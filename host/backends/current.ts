@@ -15,6 +15,20 @@ export function setCurrent(task: Task | null, backend: Backend | null): void {
   currentBackend = backend;
 }
 
+/** The same, for a function that takes one number and gives nothing. */
+export function callByNumber(task: Task, backend: Backend, enter: (number: number) => void, number: number): void {
+  const outerTask = currentTask;
+  const outerBackend = currentBackend;
+  currentTask = task;
+  currentBackend = backend;
+  try {
+    enter(number);
+  } finally {
+    currentTask = outerTask;
+    currentBackend = outerBackend;
+  }
+}
+
 /** Calls into the guest of this backend, as this fiber. */
 export function callAs(task: Task | null, backend: Backend, fn: GuestFunction, args: readonly unknown[]): unknown {
   const outerTask = currentTask;

@@ -28,6 +28,10 @@ export class UnwoundStack {
   words = 0;
   /** See `Part`, of that one. */
   bottom = 0;
+  /** The number of the function whose frame is the outermost, as the guest says; 0 if it does not. */
+  outermost = 0;
+  /** Has it come back before? */
+  hasResumed = false;
   /** The block in the slabs, or -1. */
   handle = -1;
   /** The block, if it is too large for the slabs. */

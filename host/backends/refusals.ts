@@ -10,6 +10,8 @@ export const SYNC: Site = {
   suspending: false,
   arity: -1,
   placeholder: undefined,
+  number: 0,
+  result: null,
   conversion: null,
   pause: 0,
 };

@@ -2,10 +2,16 @@
  * The window: the one piece of guest memory into which frames are unwound and from which they are rewound. It is
  * Asyncify's data structure:
  *
- *   base                    base + 16 = start                           end
- *   | pos i32 | end i32 | load i32 | 4 unused | outermost frame last ... pos ... free |
+ *   base                                                                        base + 32 = start        end
+ *   | pos i32 | end i32 | load i32 | outermost i32 | signal i32 | 4 unused | value, 8 | frames ... pos ... free |
  *
- * `load` is the guest's: what it expects the frames in the window to take of the native stack when they are rewound.
+ * `load` is the guest's: what it expects the frames in the window to take of the native stack when they are rewound; and
+ * `outermost`, the number of the function that has saved the last of them, which is the outermost. By `signal` the host tells
+ * the functions in the place of suspending imports (host/instrument/passes/waits.ts) what a call of it would tell more slowly:
+ *
+ *     0         nothing
+ *     -1        the host function that returns now has given a promise: everything is to unwind
+ *     number    the frames lead to the import of this number, whose value is `value`; until that was reached
  *
  * Invariants:
  * - At most one suspended fiber, the resident, has frames in the window. They stay until somebody else needs it, so
@@ -18,9 +24,17 @@
  * - `pos` lies in guest memory and is hostile whenever it is read.
  */
 import { FiberError } from '../errors.ts';
+import type { NumberType } from './backend.ts';
 import { FrameStore, type Part, type UnwoundStack } from './frames.ts';
 
-const HEADER_WORDS = 4;
+const HEADER_WORDS = 8;
+export const HEADER_BYTES: number = HEADER_WORDS * 4;
+/** Which words of the header. */
+const OUTERMOST = 3;
+const SIGNAL = 4;
+const VALUE = 6;
+
+const UNWIND = -1;
 /** Words that may leave the window in one suspension: 64 MiB. */
 const MOST_WORDS = 1 << 24;
 const MOST_SEGMENTS = 1 << 16;
@@ -34,6 +48,9 @@ export class Window {
   readonly #store: FrameStore = new FrameStore();
   #header: Int32Array = new Int32Array(0);
   #frames: Int32Array = new Int32Array(0);
+  /** The value in the header, by type; made when one is given for the first time. */
+  #integer: BigInt64Array | null = null;
+  #float: Float64Array | null = null;
   #resident: UnwoundStack | null = null;
 
   /**
@@ -44,7 +61,7 @@ export class Window {
     this.#memory = memory;
     this.#inParts = inParts;
     this.base = base;
-    this.#start = base + HEADER_WORDS * 4;
+    this.#start = base + HEADER_BYTES;
     this.#end = base + size;
   }
 
@@ -56,12 +73,12 @@ export class Window {
 
   /** Takes note of the stack that has just been unwound. */
   close(stack: UnwoundStack): void {
-    let position = this.#header[0];
-    if (position === undefined) {
-      this.#refresh();
-      position = this.#header[0]!; // The header always has four words.
-    }
-    const words = this.#used(position);
+    this.#refresh();
+    const header = this.#header;
+    // The header always has eight words.
+    const words = this.#used(header[0]!);
+    header[SIGNAL] = 0;
+    stack.outermost = words === 0 ? 0 : header[OUTERMOST]!; // As above.
     if (stack.segments !== null && this.#inParts) {
       this.#split(stack, stack.segments, words);
       return;
@@ -93,11 +110,44 @@ export class Window {
         stack.drained -= part.frames.length;
         stack.bottom = part.bottom;
         stack.trampolines = part.trampolines;
+        if (stack.parts?.length === 0) stack.parts = null;
       }
     }
     this.#resident = null;
     this.#setHeader(this.#start + stack.words * 4);
     stack.words = 0;
+  }
+
+  /** Has the guest unwind when the host function that it has called returns. */
+  unwind(): void {
+    // It was opened just now.
+    this.#header[SIGNAL] = UNWIND;
+  }
+
+  /**
+   * Has the guest take this value where its frames end, which must be at the import of this number.
+   *
+   * @param value a number, or a bigint for an `i64`; whatever the import does not give is ignored
+   */
+  give(number: number, type: NumberType | 'none', value: unknown): void {
+    // It was loaded just now.
+    const header = this.#header;
+    header[SIGNAL] = number;
+    // The conversions of typed arrays are those of the JavaScript API of WebAssembly.
+    if (type === 'i32') header[VALUE] = value as number;
+    else if (type === 'i64') {
+      this.#integer ??= new BigInt64Array(this.#memory.buffer, this.base + VALUE * 4, 1);
+      this.#integer[0] = value as bigint;
+    } else if (type !== 'none') {
+      this.#float ??= new Float64Array(this.#memory.buffer, this.base + VALUE * 4, 1);
+      this.#float[0] = value as number;
+    }
+  }
+
+  /** Does the guest still have to come to the place where it is to take its value? */
+  isGiving(): boolean {
+    this.#refresh();
+    return this.#header[SIGNAL]! > 0; // The header always has eight words.
   }
 
   /**
@@ -153,12 +203,14 @@ export class Window {
     this.#header[0] = position;
     this.#header[1] = this.#end;
     this.#header[2] = 0;
+    this.#header[SIGNAL] = 0;
   }
 
   /** Views die when the memory grows; a dead one is empty. */
   #refresh(): void {
     if (this.#header.length !== 0) return;
     this.#header = new Int32Array(this.#memory.buffer, this.base, HEADER_WORDS);
+    this.#integer = this.#float = null;
     this.#frames = new Int32Array(this.#memory.buffer, this.#start, (this.#end - this.#start) >> 2);
   }
 

@@ -13,6 +13,7 @@ import { takeIndirectCalls } from './passes/indirect-calls.ts';
 import { addSegments } from './passes/segments.ts';
 import { hideTailCalls } from './passes/tail-calls.ts';
 import { addSwitching } from './passes/switching.ts';
+import { WAIT } from './passes/waits.ts';
 import { OUT_OF_LINE } from './passes/window.ts';
 import { describe } from './plan.ts';
 import type { Plan, Report, Rewritten } from './plan.ts';
@@ -81,7 +82,12 @@ class Rewriter {
 
     if (settings.optimizeLevel > 0 || settings.shrinkLevel > 0) {
       report('optimising', 'optimising the instrumented module');
-      optimise(this.#binaryen, this.#module, this.#plan, [...OUT_OF_LINE, `${RESUMED}*`, ...this.#outOfLine()]);
+      optimise(this.#binaryen, this.#module, this.#plan, [
+        ...OUT_OF_LINE,
+        `${WAIT}*`,
+        `${RESUMED}*`,
+        ...this.#outOfLine(),
+      ]);
     }
     const metadata = describe(this.#plan, { largestFrame, catchDepth });
 
@@ -112,7 +118,10 @@ class Rewriter {
       !analysis.functions.some((each, offset) => each.legacyTry && instrumented.has(outline.importedFunctions + offset))
     )
       return false;
-    const reaching = new Set([...suspending, ...instrumented].map((index) => this.#name(index)));
+    const { waits } = this.#preparation;
+    const reaching = new Set(
+      [...suspending, ...instrumented, ...waits.map(({ func }) => func)].map((each) => this.#name(each)),
+    );
     addCatchDepth(this.#walker, this.#module, (name) => reaching.has(name));
     return true;
   }
@@ -132,29 +141,41 @@ class Rewriter {
   }
 
   #addFastPaths(): Instrumented {
-    const { settings, suspending, selection } = this.#plan;
+    const { settings, selection } = this.#plan;
     const { raw } = this.#walker;
     const named = (indices: Iterable<number>): Set<string> => new Set([...indices].map((index) => this.#name(index)));
     const rewritten = named(selection.instrumented);
     const leftOut = named(this.#leftOut());
-    const reached = new Set([...named(suspending), ...rewritten, ...leftOut]);
+    const waits = this.#preparation.waits.map(({ func, imported, number }) => ({
+      name: this.#name(func),
+      imported: this.#name(imported),
+      number,
+    }));
+    const reached = new Set([...waits.map(({ name }) => name), ...rewritten, ...leftOut]);
     const call = raw.id('Call');
     const indirect = raw.id('CallIndirect');
     const restore = this.#hideIndirectCalls();
     const functions = [...this.#walker.functions(this.#module)];
     const select = (wanted: ReadonlySet<string>): Ref[] =>
       functions.filter((func) => wanted.has(raw.functionName(func)));
-    const { references, ...counted } = addSwitching(this.#walker, this.#module, select(rewritten), select(leftOut), {
-      isPoint: (id, expression) => {
-        // What a tail call reaches returns to another function. Indirect calls that cannot suspend are hidden.
-        if (id === indirect) return raw.call('CallIndirectIsReturn')(expression) === 0;
-        if (id !== call || raw.call('CallIsReturn')(expression) !== 0) return false;
-        return reached.has(raw.string(raw.call('CallGetTarget')(expression)));
+    const { references, ...counted } = addSwitching(
+      this.#walker,
+      this.#module,
+      select(rewritten),
+      select(leftOut),
+      waits,
+      {
+        isPoint: (id, expression) => {
+          // What a tail call reaches returns to another function. Indirect calls that cannot suspend are hidden.
+          if (id === indirect) return raw.call('CallIndirectIsReturn')(expression) === 0;
+          if (id !== call || raw.call('CallIsReturn')(expression) !== 0) return false;
+          return reached.has(raw.string(raw.call('CallGetTarget')(expression)));
+        },
+        mayCopy: settings.shrinkLevel === 0,
+        isRewritten: (callee) => rewritten.has(callee),
+        onCopy: (func, copy, original) => this.#locations.copy(func, copy, original),
       },
-      mayCopy: settings.shrinkLevel === 0,
-      isRewritten: (callee) => rewritten.has(callee),
-      onCopy: (func, copy, original) => this.#locations.copy(func, copy, original),
-    });
+    );
     restore();
     if (references.length > 0) throw keepsReferences(references);
     return counted;

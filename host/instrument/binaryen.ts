@@ -33,12 +33,13 @@ export interface BinaryenModule {
     and(left: Ref, right: Ref): Ref;
     or(left: Ref, right: Ref): Ref;
     shr_u(left: Ref, right: Ref): Ref;
+    gt_s(left: Ref, right: Ref): Ref;
     gt_u(left: Ref, right: Ref): Ref;
     lt_u(left: Ref, right: Ref): Ref;
     le_u(left: Ref, right: Ref): Ref;
   };
   readonly i64: Memory & { const(value: bigint): Ref };
-  readonly f32: Memory & { const(value: number): Ref };
+  readonly f32: Memory & { const(value: number): Ref; demote(value: Ref): Ref };
   readonly f64: Memory & { const(value: number): Ref };
   readonly v128: Memory & { const(bytes: readonly number[]): Ref };
   readonly ref: { null(type: Ref): Ref };

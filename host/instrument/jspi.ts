@@ -3,11 +3,7 @@
  * they wrote is the result, unless optimisation was asked for.
  */
 import { FiberError } from '../errors.ts';
-import { SECTION } from '../runtime/metadata.ts';
 import { appendSection } from './binary/custom-section.ts';
-import { ModuleEdit } from './binary/edit.ts';
-import { readOutline } from './binary/module.ts';
-import { editedNames } from './binary/name-section.ts';
 import { Writer } from './binary/writer.ts';
 import type { Binaryen } from './binaryen.ts';
 import { emit, optimise, readModule } from './optimizer.ts';
@@ -63,17 +59,8 @@ function optimised(binaryen: Binaryen, plan: Plan, preparation: Preparation, rep
     const names = shims.map((index) => walker.raw.functionName(module.getFunctionByIndex(index)));
     optimise(binaryen, module, plan, names);
     report('writing', 'writing the instrumented module');
-    const { wasm, ...rest } = emit(binaryen, walker, module, plan);
-    return { ...rest, wasm: keepsNames(plan) ? wasm : withOwnNames(wasm) };
+    return emit(binaryen, walker, module, plan);
   } finally {
     module.dispose();
   }
-}
-
-/** Without the names that the module must not have, and with ours, which tell the host whose frames are none of the guest's. */
-function withOwnNames(wasm: Uint8Array): Uint8Array {
-  const outline = readOutline(wasm);
-  const own = [...outline.names.functions].filter(([, name]) => name.startsWith(`${SECTION}.`));
-  const names = editedNames(null, { shifted: (index) => index, functions: own, globals: [] });
-  return appendSection(new ModuleEdit(outline).write((section) => section === 'name', 'none').wasm, 'name', names);
 }

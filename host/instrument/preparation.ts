@@ -13,6 +13,8 @@ import type { Hidden } from './passes/indirect-calls.ts';
 import { addShims } from './passes/shims.ts';
 import { addStackPointer } from './passes/stack-pointer.ts';
 import { exposeStart } from './passes/start.ts';
+import { addWaitFunctions } from './passes/waits.ts';
+import type { WaitFunction } from './passes/waits.ts';
 import { keepsNames } from './plan.ts';
 import type { Plan } from './plan.ts';
 import { moveSourceMap } from './source-map-bytes.ts';
@@ -25,6 +27,8 @@ export interface Preparation {
   readonly indexOf: (callee: Callee) => number;
   /** Indices of functions that must stay out of line. */
   readonly shims: readonly number[];
+  /** What stands in the place of suspending imports. */
+  readonly waits: readonly WaitFunction[];
   /** Names of its own functions by index, whether it has a name section or not. */
   readonly functionNames: ReadonlyMap<number, string>;
   readonly sourceMap: SourceMap | null;
@@ -46,6 +50,7 @@ export function prepareModule(plan: Plan, last: boolean): Preparation {
   for (const [name, index] of fiberGlobals) edit.addExport(`wasm-fibers.global.${name}`, 'global', index);
   exposeStart(edit);
   let shims: readonly AddedFunction[] = [];
+  let waits: readonly WaitFunction[] = [];
   let hidden: Hidden = { calls: [], callers: new Set() };
   if (jspi) {
     shims = addShims(edit, suspending);
@@ -56,6 +61,7 @@ export function prepareModule(plan: Plan, last: boolean): Preparation {
       calls: indirectCalls,
     }));
     hidden = hideIndirectCalls(edit, selection.handlingOf, calls);
+    if (settings.fastPath) waits = addWaitFunctions(edit, suspending);
   }
   const names = jspi ? (last && !keepsNames(plan) ? 'added' : 'all') : 'as before';
   const { wasm, moves } = edit.write(isStale, names);
@@ -66,6 +72,7 @@ export function prepareModule(plan: Plan, last: boolean): Preparation {
     outline: prepared,
     indexOf: (callee) => edit.indexOf(callee),
     shims: shims.map((each) => edit.indexOf(each)),
+    waits,
     functionNames: edit.functionNames(),
     sourceMap: plan.sourceMap === null ? null : moveSourceMap(plan.sourceMap, moves, firstAdded),
     hidden,

@@ -8,7 +8,7 @@
  * - else: the allocator, or memory that the host grows if the guest itself never does.
  */
 import { AsyncifyBackend, type AsyncifyControls, NO_CATCH_DEPTH, type Phase } from '../backends/asyncify.ts';
-import { Window } from '../backends/window.ts';
+import { HEADER_BYTES, Window } from '../backends/window.ts';
 import { alignDown, alignUp } from './alignment.ts';
 import { type Connector, typed } from './connect.ts';
 import { allocator, exportedAllocator, guestFunction, type GuestParts } from './guest-parts.ts';
@@ -42,7 +42,7 @@ function controls(parts: GuestParts & { readonly memory: WebAssembly.Memory }): 
     metadata.stack?.kind === 'assemblyscript'
       ? exportedAllocator(guestFunction(exports, '__fibers_window'), memory, parts.callSync)
       : allocator(parts);
-  const smallest = 16 + 2 * alignUp(metadata.largestFrame);
+  const smallest = HEADER_BYTES + 2 * alignUp(metadata.largestFrame);
   const wanted = Math.max(options.windowSize, smallest);
   let top = 0;
   let reserved = 0;

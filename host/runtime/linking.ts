@@ -3,7 +3,7 @@
  * its own words, and lets the backend wrap every function.
  */
 import { FiberError } from '../errors.ts';
-import type { Backend, HostFunction } from '../backends/backend.ts';
+import type { Backend, HostFunction, Site } from '../backends/backend.ts';
 import { generatorOf, isRepeatable } from '../backends/trampolines.ts';
 import type { Imports } from './api.ts';
 import type { Binding } from './binding.ts';
@@ -19,7 +19,7 @@ export function linkImports(
   binding: Binding | null,
 ): Record<string, Record<string, WebAssembly.ImportValue>> {
   const signatures = new Map<string, Signature>();
-  for (const each of metadata?.imports ?? []) addSignature(signatures, each);
+  for (const [index, each] of (metadata?.imports ?? []).entries()) addSignature(signatures, each, index + 1);
   const linked: Record<string, Record<string, WebAssembly.ImportValue>> = Object.create(null);
   const missing: string[] = [];
   for (const { module: from, name, kind } of WebAssembly.Module.imports(module)) {
@@ -30,7 +30,7 @@ export function linkImports(
       continue;
     }
     const path = `${from}.${name}`;
-    const { type, suspending, arity, placeholder } = signatures.get(keyOf(from, name)) ?? UNKNOWN;
+    const { type, suspending, ...signature } = signatures.get(keyOf(from, name)) ?? UNKNOWN;
     const value = given(given(imports, from), name);
     if (value === undefined || (kind === 'function' && typeof value !== 'function')) {
       missing.push(
@@ -48,7 +48,7 @@ export function linkImports(
     const conversion = generatorOf(fn) !== null || isRepeatable(fn, path) ? null : (binding?.site(from, name) ?? null);
     const marked = metadata === null && backend.kind === 'jspi' && isMarkedSuspending(fn);
     target[name] = backend.link(
-      { name: path, suspending: suspending || marked, arity, placeholder, pause: 0, conversion },
+      { name: path, suspending: suspending || marked, ...signature, pause: 0, conversion },
       conversion === null ? fn : conversion.wrap(fn),
     );
   }
@@ -84,18 +84,20 @@ function keyOf(module: string, name: string): string {
 }
 
 /** What the backend has to know of an import. A module may import one name with several types, and gets one function. */
-interface Signature {
+interface Signature extends Pick<Site, 'number'> {
   /** With a space before it. */
   readonly type: string;
   suspending: boolean;
   arity: number;
   /** A result of the right type for the engine to convert while the stack unwinds; Asyncify never looks at it. */
   placeholder: unknown;
+  result: Site['result'];
 }
 
-const UNKNOWN: Signature = { type: '', suspending: false, arity: -1, placeholder: undefined };
+const UNKNOWN: Signature = { type: '', suspending: false, arity: -1, placeholder: undefined, number: 0, result: null };
 
-function addSignature(signatures: Map<string, Signature>, each: ImportSignature): void {
+/** @param number its place among the imports, from 1 */
+function addSignature(signatures: Map<string, Signature>, each: ImportSignature, number: number): void {
   const key = keyOf(each.module, each.name);
   const { suspending } = each;
   const type = ` ${describe(each)}`;
@@ -103,7 +105,8 @@ function addSignature(signatures: Map<string, Signature>, each: ImportSignature)
   if (known === undefined) {
     const values = each.results.map((result) => (result === 'i64' ? 0n : result.includes('ref') ? null : 0));
     const placeholder = values.length > 1 ? values : values[0];
-    signatures.set(key, { type, suspending, arity: each.params.length, placeholder });
+    const result = resultOf(each.results);
+    signatures.set(key, { type, suspending, arity: each.params.length, placeholder, number, result });
     return;
   }
   known.suspending ||= suspending;
@@ -111,4 +114,11 @@ function addSignature(signatures: Map<string, Signature>, each: ImportSignature)
   known.arity = -1;
   // Converts to zero in every number type.
   known.placeholder = false;
+  known.result = null;
+}
+
+function resultOf([only, ...others]: ImportSignature['results']): Site['result'] {
+  if (only === undefined) return 'none';
+  if (others.length > 0) return null;
+  return only === 'i32' || only === 'i64' || only === 'f32' || only === 'f64' ? only : null;
 }

@@ -7,7 +7,7 @@ import { FiberError } from '../errors.ts';
 
 /** Name of the custom section, and of the module that instrumented guests import their switching hooks from. */
 export const SECTION = 'wasm-fibers';
-export const FORMAT_VERSION = 1;
+export const FORMAT_VERSION = 2;
 
 /** Is this import (`module.name`) one that the guest library of a language has, whose waits are none of the embedder's? */
 export function isOfLibrary(path: string): boolean {

@@ -231,11 +231,13 @@ export class Scheduler implements FiberOwner, BackendHooks {
     const fiber = waiter.fiber;
     if (fiber === null) return;
     const yields = mustYield();
-    if (!yields && !this.#isBusy() && this.#handover?.busy !== true) {
-      // Almost always: without a closure, which would be the most expensive part of it.
-      this.#resume(fiber, failed, value);
-      return;
-    }
+    if (yields || this.#isBusy() || this.#handover?.busy === true)
+      this.#arriveLater(waiter, fiber, failed, value, yields);
+    else this.#resume(fiber, failed, value);
+  }
+
+  /** A method of its own: where there is a closure, what it closes over is allocated even if the closure is not. */
+  #arriveLater(waiter: Waiter, fiber: RunnableFiber, failed: boolean, value: unknown, yields: boolean): void {
     // It goes on without anybody's help, if not now: who waits for it meanwhile does not wait for ever.
     fiber.waitsFor = null;
     const resume = (): void => {

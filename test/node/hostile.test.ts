@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { afterAll, describe, expect, test } from 'vitest';
 import { backend, onlyOn, perBackend } from '../support/backend.ts';
 import { JSPI_ATTACKS } from './hostile/attacks-jspi.ts';
+import { SIGNAL_ATTACKS } from './hostile/attacks-signals.ts';
 import { ATTACKS } from './hostile/attacks.ts';
 import {
   hostile,
@@ -98,6 +99,10 @@ describe('I.9 what a module does harms nobody else', () => {
 
   onlyOn('asyncify', 'attacks on unwinding', () => {
     both(ATTACKS.map(([name, parts]) => [name, parts, hostile(parts)]));
+
+    describe('by signals', () => {
+      both(SIGNAL_ATTACKS.map(([name, parts]) => [name, parts, hostile(parts)]));
+    });
   });
 
   onlyOn('jspi', 'attacks on the switching of the engine', () => {
@@ -140,7 +145,7 @@ describe('I.9 what the custom section says is checked', () => {
       JSON.stringify(SECTION).replace('{', '{"__proto__":{"version":9},"constructor":null,'),
       true,
     ],
-    ['a newer version', JSON.stringify({ ...SECTION, version: 2 }), false],
+    ['a newer version', JSON.stringify({ ...SECTION, version: 3 }), false],
     ...Object.keys(SECTION).map((key): [string, string, boolean] => [`without ${key}`, without(key), false]),
   ];
 

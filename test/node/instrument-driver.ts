@@ -5,7 +5,7 @@
 import binaryen from 'binaryen';
 import type { InstrumentResult } from '../../host/instrument/index.ts';
 
-const HEADER = 16;
+const HEADER = 32;
 
 /** Assembles text, with a name section unless told otherwise. */
 export function assemble(wat: string, names: boolean = true): Uint8Array {
@@ -132,7 +132,7 @@ export async function drive(
   ) as WebAssembly.Memory;
   const call = (name: string, ...args: unknown[]): unknown =>
     (instance.exports[name] as (...args: unknown[]) => unknown)(...args);
-  const view = (): Int32Array => new Int32Array(memory.buffer, data, 4);
+  const view = (): Int32Array => new Int32Array(memory.buffer, data, HEADER / 4);
 
   const size = options.window ?? 65_536;
   const { allocator } = metadata;
@@ -140,8 +140,9 @@ export async function drive(
   else if (allocator?.kind === 'grow') data = memory.grow(Math.ceil((size + HEADER) / 65_536)) * 65_536;
   else if (allocator !== null && allocator !== undefined)
     data = (Number(call(allocator.alloc, size + HEADER + 16)) + 15) & ~15;
-  view()[0] = data + HEADER;
-  view()[1] = data + HEADER + size;
+  view()
+    .fill(0)
+    .set([data + HEADER, data + HEADER + size]);
 
   const driven: Driven = {
     instance,

@@ -356,7 +356,7 @@ describe('what the host needs', () => {
   test('the section says what it is, without what only Asyncify has', async () => {
     const { metadata } = await forJspi(SLEEP);
     expect(metadata).toEqual({
-      version: 1,
+      version: 2,
       target: 'jspi',
       source: expect.stringMatching(/^[0-9a-f]{64}$/),
       imports: [{ module: 'env', name: 'sleep', params: ['i32'], results: ['i32'], suspending: true }],
@@ -652,7 +652,7 @@ describe('what is refused', () => {
       for (const again of ['asyncify', 'jspi'] as const) {
         await expect(instrument(wasm, { suspending: ['env.*'], target: again })).rejects.toMatchObject({
           code: 'ALREADY_INSTRUMENTED',
-          message: expect.stringContaining(`by wasm-fibers for the target ${target} (format 1; suspending: env.sleep)`),
+          message: expect.stringContaining(`by wasm-fibers for the target ${target} (format 2; suspending: env.sleep)`),
         });
       }
     },

@@ -48,6 +48,7 @@ export interface FastPathOptions {
   /** May functions get a second body? */
   readonly mayCopy: boolean;
   readonly state: () => Ref;
+  readonly setState: (state: number) => Ref;
   readonly window: WindowAccess;
   /** Told of each expression of a copy of a function. */
   readonly onCopy: (func: Ref, copy: Ref, original: Ref) => void;
@@ -91,7 +92,7 @@ class FastPathPass implements FastPaths {
     this.#module = module;
     this.#options = options;
     this.#results = new Results(walker, module);
-    this.#parts = new Parts(walker, module, this.#results);
+    this.#parts = new Parts(walker, module, this.#results, options.setState);
     const { raw } = walker;
     this.#call = raw.id('Call');
     this.#localGet = raw.id('LocalGet');

@@ -21,18 +21,21 @@ import { zero } from './zero.ts';
 
 const TABLE = 'wasm-fibers.parts';
 const ENTER = 'wasm-fibers.enter';
-const PART = 'wasm-fibers.part.';
+/** Begins the names of functions that enter others; a number follows. */
+export const PART = 'wasm-fibers.part.';
 
 export class Parts {
   readonly #walker: Walker;
   readonly #module: BinaryenModule;
   readonly #results: Results;
+  readonly #setState: (state: number) => Ref;
   readonly #functions: string[] = [];
 
-  constructor(walker: Walker, module: BinaryenModule, results: Results) {
+  constructor(walker: Walker, module: BinaryenModule, results: Results, setState: (state: number) => Ref) {
     this.#walker = walker;
     this.#module = module;
     this.#results = results;
+    this.#setState = setState;
   }
 
   /** @returns the number of the function, from 1 */
@@ -65,7 +68,9 @@ export class Parts {
     module.addTable(TABLE, count, count, funcref);
     module.addActiveElementSegment(TABLE, TABLE, this.#functions, module.i32.const(0));
     const target = module.i32.sub(module.local.get(0, i32), module.i32.const(1));
-    module.addFunction(ENTER, i32, none, [], module.call_indirect(TABLE, target, [], none, none));
+    const call = module.call_indirect(TABLE, target, [], none, none);
+    const body = module.block(null, [this.#setState(2), call, this.#setState(0)], none);
+    module.addFunction(ENTER, i32, none, [], body);
     module.addFunctionExport(ENTER, ENTER);
   }
 }

@@ -2,7 +2,7 @@
  * How instrumented code uses the window that its frames go into and come from (host/backends/window.ts), however deep its
  * stack is:
  *
- *     push(N, native, id)   p = pos + N; load += native
+ *     push(N, native, id)   p = pos + N; load += native; outermost = id
  *                           if (p + LARGEST > end || load > MOST_NATIVE) { p = drain(p, id); load = 0 }
  *                           return p                 where pos is to be after N bytes were written
  *     pop(N)                p = pos; if (p <= start) p = refill(); return p - N   where to read N bytes
@@ -10,6 +10,7 @@
  *                           0 if refill() gives 0: there is no frame
  *
  * `load` is the third word of the window's header: what the frames in the window are expected to take of the native stack.
+ * `outermost` is the fourth: the number of the function that has saved a frame last.
  *
  * Invariant: before every push LARGEST bytes are free, LARGEST being the largest N. `drain` has the host take the frames
  * away, `refill` has it put back the segment that it took last; a segment always ends where a push ended.
@@ -25,9 +26,13 @@ export const TOP = 'wasm-fibers.top';
 const DRAIN = 'wasm-fibers.drain';
 const REFILL = 'wasm-fibers.refill';
 
-/** Bytes before the first frame: position, end, and eight that the runtime keeps for itself. */
-const HEADER = 16;
+/** Bytes before the first frame. */
+const HEADER = 32;
+/** Offsets in them. */
 const LOAD = 8;
+const OUTERMOST = 12;
+export const SIGNAL = 16;
+export const VALUE = 24;
 /** Bytes of native stack that a segment may take when it is rewound: a small part of what engines give a thread. */
 const MOST_NATIVE = 128 * 1024;
 
@@ -64,6 +69,7 @@ export function addWindowFunctions(walker: Walker, module: BinaryenModule, large
           ),
         ),
         module.i32.store(LOAD, 4, data(), load()),
+        module.i32.store(OUTERMOST, 4, data(), id()),
         end(),
       ],
       auto,

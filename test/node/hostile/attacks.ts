@@ -16,7 +16,7 @@ const repeat = (times: number, body: string): string =>
    (local.get $value)`;
 const header = (offset: number, value: number): string =>
   `(i32.store offset=${offset} (global.get $data) (i32.const ${value}))`;
-const POSITIONS = [0, -1, 1, 0x7fffffff, -0x80000000, 65_535, 65_537, 131_072, 66_000];
+export const POSITIONS: readonly number[] = [0, -1, 1, 0x7fffffff, -0x80000000, 65_535, 65_537, 131_072, 66_000];
 
 const stack = (get: string, set = ''): string =>
   `(global $sp (mut i32) (i32.const 60000))
@@ -32,7 +32,7 @@ const keeper = (save: string, restore: string, window = '(i32.const 65536)'): st
    (func (export "__fibers_window") (param i32) (result i32) ${window})`;
 
 /** What a control may do instead of its work. */
-const MISDEEDS: Readonly<Record<string, string>> = {
+export const MISDEEDS: Readonly<Record<string, string>> = {
   traps: 'unreachable',
   waits: '(drop (call $wait (i32.const 1)))',
   drains: '(drop (call $drain (i32.const 65600)))',
@@ -44,7 +44,7 @@ const MISDEEDS: Readonly<Record<string, string>> = {
   'grows the memory': '(drop (memory.grow (i32.const 1)))',
   'reports an overflow': '(call $overflow (i32.const -1))',
 };
-const ENDLESS =
+export const ENDLESS: string =
   '(func $endless (param i32) (result i32) (i32.add (call $endless (local.get 0)) (call $endless (local.get 0))))';
 
 function misdeeds(): [string, Parts][] {

@@ -19,6 +19,8 @@ export interface Parts {
   readonly metadata?: Readonly<Record<string, unknown>>;
   /** It waits for ever of its own will: its calls end when the guest is disposed of. */
   readonly endless?: boolean | 'mixes up its fibers';
+  /** Its functions jump to where they go on; null or nothing for Binaryen's. */
+  readonly signals?: Signals;
 }
 
 export interface JspiParts extends Pick<
@@ -45,7 +47,7 @@ const IMPORTS = ['wait', 'wait2', 'note', 'invoke_i'].map((name) => ({
 }));
 
 export const METADATA: Readonly<Record<string, unknown>> = {
-  version: 1,
+  version: 2,
   target: 'asyncify',
   source: '00',
   imports: IMPORTS,
@@ -70,14 +72,75 @@ const FEATURES =
   binaryen.Features.ExceptionHandling |
   binaryen.Features.Atomics;
 
+/** What a module does that takes its signals from the window, in place of what an honest one does, or besides. */
+export interface Signals {
+  readonly beforeEnter?: string;
+  readonly afterEnter?: string;
+  /** Where the host has given a promise. */
+  readonly unwinding?: string;
+  /** Where it takes the value; `arrives` says when. */
+  readonly arriving?: string;
+  readonly arrives?: string;
+  /** The number that it says its outermost function has. */
+  readonly outermost?: number;
+  /** Where its frame is saved, and where it is loaded. */
+  readonly saving?: string;
+  readonly loading?: string;
+}
+
+/**
+ * The same with functions in the place of its imports and a way in by number: host/instrument/passes/waits.ts says what they
+ * do. `attack` has a frame of one word, its parameter.
+ */
+function signalling({ attack }: Parts, signals: Signals): string {
+  const arrives = (number: number): string =>
+    signals.arrives ?? `(i32.eq (i32.load offset=16 (global.get $data)) (i32.const ${number}))`;
+  const wait = (name: string, number: number): string =>
+    `(func $${name} (param i32) (result i32) (local $value i32)
+       (if (i32.eq (global.get $state) (i32.const 2)) (then
+         (if ${arrives(number)} (then
+           ${signals.arriving ?? '(i32.store offset=16 (global.get $data) (i32.const 0)) (global.set $state (i32.const 0))'}
+           (return (i32.load offset=24 (global.get $data)))))))
+       (local.set $value (call $import_${name} (local.get 0)))
+       (if (global.get $data) (then (if (i32.load offset=16 (global.get $data)) (then
+         (global.set $state (i32.const 1)) ${signals.unwinding ?? ''}))))
+       (local.get $value))`;
+  return `
+    (global $result (mut i32) (i32.const 0))
+    ${wait('wait', 1)} ${wait('wait2', 2)} ${wait('invoke', 4)}
+    (func $frameless (param i32) (result i32) ${attack ?? HONEST_ATTACK})
+    (func $attack (export "attack") (param i32) (result i32) (local $value i32)
+      (if (i32.eq (global.get $state) (i32.const 2)) (then
+        (if (i32.le_u (i32.load (global.get $data)) (i32.add (global.get $data) (i32.const 32))) (then
+          (drop (call $refill)) (return (global.get $result))))
+        (i32.store (global.get $data) (i32.sub (i32.load (global.get $data)) (i32.const 4)))
+        ${signals.loading ?? ''}
+        (local.set 0 (i32.load (i32.load (global.get $data))))))
+      (local.set $value (call $frameless (local.get 0)))
+      (if (i32.eq (global.get $state) (i32.const 1)) (then
+        (i32.store (i32.load (global.get $data)) (local.get 0))
+        (i32.store (global.get $data) (i32.add (i32.load (global.get $data)) (i32.const 4)))
+        (i32.store offset=12 (global.get $data) (i32.const ${signals.outermost ?? 1}))
+        ${signals.saving ?? ''}))
+      (local.get $value))
+    (func $enter (export "wasm-fibers.enter") (param i32)
+      ${signals.beforeEnter ?? ''}
+      (global.set $state (i32.const 2))
+      (if (i32.ne (local.get 0) (i32.const 1)) (then (unreachable)))
+      (global.set $result (call $attack (i32.const 0)))
+      (global.set $state (i32.const 0))
+      ${signals.afterEnter ?? ''})`;
+}
+
 export function hostile(parts: Parts): Uint8Array<ArrayBuffer> {
-  const { without } = parts;
+  const { without, signals } = parts;
   const exported = (name: string): string => (name === without ? '' : `(export "${name}")`);
+  const imported = signals === undefined ? '' : 'import_';
   const text = `(module
-    (import "env" "wait" (func $wait (param i32) (result i32)))
-    (import "env" "wait2" (func $wait2 (param i32) (result i32)))
+    (import "env" "wait" (func $${imported}wait (param i32) (result i32)))
+    (import "env" "wait2" (func $${imported}wait2 (param i32) (result i32)))
     (import "env" "note" (func $note (param i32) (result i32)))
-    (import "env" "invoke_i" (func $invoke (param i32) (result i32)))
+    (import "env" "invoke_i" (func $${imported}invoke (param i32) (result i32)))
     (import "wasm-fibers" "drain" (func $drain (param i32) (result i32)))
     (import "wasm-fibers" "refill" (func $refill (result i32)))
     (import "wasm-fibers" "stack_overflow" (func $overflow (param i32)))
@@ -91,7 +154,11 @@ export function hostile(parts: Parts): Uint8Array<ArrayBuffer> {
     (func ${exported('asyncify_start_rewind')} (param i32)
       (global.set $state (i32.const 2)) (global.set $data (local.get 0)) ${parts.startRewind ?? ''})
     (func ${exported('asyncify_stop_rewind')} (global.set $state (i32.const 0)) ${parts.stopRewind ?? ''})
-    (func $attack (export "attack") (param i32) (result i32) ${parts.attack ?? HONEST_ATTACK})
+    ${
+      signals === undefined
+        ? `(func $attack (export "attack") (param i32) (result i32) ${parts.attack ?? HONEST_ATTACK})`
+        : signalling(parts, signals)
+    }
     (func ${exported('malloc')} (param i32) (result i32) ${parts.malloc ?? '(i32.const 65536)'})
     (func ${exported('free')} (param i32))
     ${parts.more ?? ''})`;

@@ -13,6 +13,7 @@ import { instrumentCommand } from './instrument.ts';
 import type { InstrumentFlags } from './instrument.ts';
 import { writeStandardOutput } from './output.ts';
 import { TARGETS } from './pair.ts';
+import { addReport } from './report.ts';
 import { styleFor } from './style.ts';
 
 const LEVELS: Readonly<Record<string, InstrumentFlags['optimize']>> = {
@@ -55,12 +56,14 @@ Examples:
   wasm-fibers instrument app.wasm -o app.fibers.wasm --suspending 'net.*' --suspending wasi_snapshot_preview1.fd_read
   wasm-fibers instrument app.wasm --target both --suspending env.sleep    app.asyncify.wasm and app.jspi.wasm
   wasm-fibers explain app.wasm parse --suspending env.read            why is parse instrumented?
+  wasm-fibers report app.wasm --suspending env.read --html report.html    what does instrumentation cost, and why?
 
 Exit codes: 0 done, 1 refused (the message says why and what to do), 2 usage.`,
     );
   addInstrument(root);
   addInspect(root);
   addExplain(root);
+  addReport(root);
   return root;
 }
 

@@ -6,6 +6,7 @@ import type { IndirectCall } from './binary/analysis.ts';
 import type { Cause, ReachOptions } from './binary/call-graph.ts';
 import { Op } from './binary/code.ts';
 import { showSignature } from './binary/types.ts';
+import { asBytes } from './input.ts';
 import { Study, isOwn } from './study.ts';
 import type { Place, StudiedFunction, StudyOptions } from './study.ts';
 
@@ -88,7 +89,7 @@ const LARGEST = 8;
  * console.log(state, path.map((call) => call.callee?.name));
  */
 export function explain(wasm: Uint8Array, wanted: string | number, options: StudyOptions = {}): Explanation {
-  return new Explainer(new Study(wasm, options, 'explain')).explain(wanted);
+  return new Explainer(new Study(asBytes(wasm, 'explain'), options, 'explain')).explain(wanted);
 }
 
 class Explainer {

@@ -1,8 +1,9 @@
 /**
- * `wasm-fibers/instrument`: rewrites a module ahead of time so that its fibers can suspend, and says what a module is.
+ * `wasm-fibers/instrument`: rewrites a module ahead of time so that its fibers can suspend, and says what a module is, and which of
+ * its functions that costs.
  */
-import { FiberError } from '../errors.ts';
 import { loadBinaryen } from './binaryen.ts';
+import { asBytes } from './input.ts';
 import type { InstrumentOptions } from './options.ts';
 import { needsBinaryen } from './pipeline.ts';
 import { instrumentPrepared, prepare } from './synchronous.ts';
@@ -13,9 +14,20 @@ export type { FiberErrorCode } from '../errors.ts';
 export type { Metadata, Target } from '../runtime/metadata.ts';
 export { explain } from './explain.ts';
 export type { ExplainedCall, ExplainedCut, ExplainedTable, Explanation } from './explain.ts';
+export type { Group } from './groups.ts';
 export { inspect } from './inspect.ts';
 export type { InspectedExport, InspectedImport, Inspection } from './inspect.ts';
 export type { InstrumentOptions, Phase } from './options.ts';
+export { report } from './report.ts';
+export type {
+  Amount,
+  Report,
+  ReportOptions,
+  ReportedFunction,
+  ReportedImport,
+  ReportedIndirect,
+  ReportedState,
+} from './report.ts';
 export type { Place, StudiedFunction, StudyOptions } from './study.ts';
 export type { InstrumentResult } from './synchronous.ts';
 
@@ -34,20 +46,12 @@ export type { InstrumentResult } from './synchronous.ts';
  * await writeFile('app.fibers.wasm', wasm);
  */
 export async function instrument(wasm: Uint8Array, options: InstrumentOptions): Promise<InstrumentResult> {
-  const bytes = asBytes(wasm);
+  const bytes = asBytes(wasm, 'instrument');
   const prepared = prepare(bytes, options);
   const source = await sha256(bytes);
   const { settings } = prepared;
   const binaryen = needsBinaryen(settings) ? (settings.binaryen ?? (await loadBinaryen())) : null;
   return instrumentPrepared(binaryen, prepared, source);
-}
-
-function asBytes(wasm: unknown): Uint8Array {
-  if (wasm instanceof Uint8Array) return new Uint8Array(wasm.buffer, wasm.byteOffset, wasm.byteLength);
-  if (wasm instanceof ArrayBuffer) return new Uint8Array(wasm);
-  const what =
-    typeof wasm === 'string' ? 'a string (of a path or of the text format?)' : wasm === null ? 'null' : typeof wasm;
-  throw new FiberError('NOT_WASM', `instrument() takes the bytes of a module as a Uint8Array, not ${what}.`);
 }
 
 async function sha256(bytes: Uint8Array): Promise<string> {

@@ -34,7 +34,7 @@ const OPTION = /(?<![\w-])--?[A-Za-z][\w-]*/g;
 
 const known = new Set<string>();
 beforeAll(async () => {
-  for (const command of [[], ['instrument'], ['inspect'], ['explain']]) {
+  for (const command of [[], ['instrument'], ['inspect'], ['explain'], ['report']]) {
     const help = await run(process.execPath, ['build/host/cli/main.js', ...command, '--help'], ROOT);
     for (const line of help.stdout.split('\n')) {
       if (!/^ {2}-/.test(line) && !line.includes('(also ') && !line.includes('-osu)')) continue;

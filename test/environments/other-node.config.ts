@@ -8,7 +8,8 @@ import { nodeEnvironment } from './node.ts';
 const NEWEST = 26;
 const TOOLS = [
   'test/node/cli*.test.ts',
-  'test/node/instrument{,-binaryen,-catch,-lists,-random,-refusals,-source-map}.test.ts',
+  'test/node/instrument{,-binaryen,-catch,-indirect,-lists,-random,-refusals,-source-map}.test.ts',
+  'test/node/{explain,report}.test.ts',
   'test/node/transform{,-cli,-options,-output,-refusals}.test.ts',
 ];
 /** Takes a backend's own guests, or speaks of its own failures. */

@@ -95,6 +95,15 @@ export class CallGraph {
     return [...functions].filter((index) => this.#fits(index, call)).sort((left, right) => left - right);
   }
 
+  /** Each kind of indirect call that there is, by type and table, with how many functions have one. */
+  indirectKinds(): { readonly call: IndirectCall; readonly callers: number; same(call: IndirectCall): boolean }[] {
+    return [...this.#sites].map(([key, { type, table, callers }]) => ({
+      call: { type, table },
+      callers: callers.length,
+      same: (call) => this.#key(call) === key,
+    }));
+  }
+
   /**
    * @param roots suspending imports, and functions that are to count as suspending. Without any nothing suspends
    */

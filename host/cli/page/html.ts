@@ -1,0 +1,175 @@
+/**
+ * A report as one HTML file that needs nothing else: style sheet, program and data are in it, and its policy forbids it to load
+ * anything. The module that it speaks of may be hostile: names are cut and made printable, what is text here is escaped, and
+ * the data are JSON without a character that could end the element that they are in.
+ */
+import { readFile } from 'node:fs/promises';
+import type { Group, Report, ReportedState } from '../../instrument/index.ts';
+import { bytes, printable } from '../style.ts';
+import type { PageData, PageGroup } from './model.ts';
+import { STYLE } from './style.ts';
+
+/** The program's parts, in an order in which none needs one that comes later. */
+const PARTS = ['squarify', 'model', 'map', 'list', 'detail', 'main'] as const;
+const ORDER: readonly ReportedState[] = ['direct', 'indirect', 'open table', 'left out', 'free', 'added'];
+const POLICY =
+  "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
+
+/** @param name of the file, as a title */
+export async function htmlOf(report: Report, name: string): Promise<string> {
+  const title = escaped(printable(name));
+  const data = dataOf(report, name);
+  return `<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="${POLICY}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>${title}: what is instrumented</title>
+<style>${STYLE}</style>
+<body>
+<header>
+<h1><bdi>${title}</bdi></h1>
+<dl class="summary">${data.summary.map(([label, value]) => `<div><dt>${escaped(label)}</dt><dd>${escaped(value)}</dd></div>`).join('')}</dl>
+</header>
+<main>
+<div class="bar">
+<div role="tablist" aria-label="view"><button type="button" role="tab" id="to-map" aria-controls="map" aria-selected="true">Map</button><button type="button" role="tab" id="to-table" aria-controls="table" aria-selected="false" tabindex="-1">Table</button></div>
+<input id="search" type="search" placeholder="Search functions" aria-label="Search functions" autocomplete="off" spellcheck="false">
+<span id="found" role="status" aria-live="polite"></span>
+</div>
+<ul id="legend" aria-label="legend"></ul>
+<nav aria-label="open group"><ol id="crumbs"></ol></nav>
+<div class="columns">
+<div>
+<div id="map" role="tabpanel" aria-labelledby="to-map" aria-describedby="keys"></div>
+<div id="table" role="tabpanel" aria-labelledby="to-table" hidden></div>
+</div>
+<aside id="detail" aria-live="polite" aria-label="chosen function"><p class="note">Choose a function to see why it is instrumented.</p></aside>
+</div>
+<p id="keys" class="note"><kbd>/</kbd> search, <kbd>←</kbd> <kbd>↑</kbd> <kbd>→</kbd> <kbd>↓</kbd> go to a neighbour, <kbd>Enter</kbd> opens a group or chooses a function, <kbd>Backspace</kbd> or <kbd>Esc</kbd> leaves the group. Areas are bytes of code ${report.rewritten ? 'after' : 'before'} instrumentation.</p>
+${importsOf(report)}
+${indirectOf(report)}
+</main>
+<footer>Written by <code>wasm-fibers report</code>. Sizes are those of function bodies.</footer>
+<script type="application/json" id="data">${json(data)}</script>
+<script type="module">
+${await program()}
+</script>
+`;
+}
+
+function dataOf(report: Report, name: string): PageData {
+  const { functions, total, instrumented, size, target } = report;
+  const hows = new Map<string, number>();
+  const how = functions.map((each) => {
+    const known = hows.get(each.how) ?? hows.size;
+    hows.set(each.how, known);
+    return known;
+  });
+  const first = functions[0]?.index ?? 0;
+  const names = functions.map((each) => printable(each.name));
+  const percent = (part: number, all: number): string => `${all === 0 ? 0 : Math.round((100 * part) / all)} %`;
+  return {
+    title: printable(name),
+    summary: [
+      [
+        target === 'jspi' ? 'functions that may wait' : 'functions instrumented',
+        `${instrumented.functions} of ${total.functions} (${percent(instrumented.functions, total.functions)})`,
+      ],
+      [
+        'of the code',
+        `${bytes(instrumented.bytes)} of ${bytes(total.bytes)} (${percent(instrumented.bytes, total.bytes)})`,
+      ],
+      [
+        'module',
+        size.after === null
+          ? bytes(size.module)
+          : `${bytes(size.module)} → ${bytes(size.after)} (${(size.after / size.module).toFixed(2)}x)`,
+      ],
+    ],
+    first,
+    names,
+    bytes: functions.map((each) => each.bytes),
+    states: functions.map((each) => ORDER.indexOf(each.state)),
+    next: functions.map((each) => each.next ?? (each.how === '' ? -2 : -1)),
+    how,
+    hows: [...hows.keys()],
+    places: functions.map(({ place }) => (place === null ? null : `${printable(place.file)}:${place.line}`)),
+    exported: functions.map(({ exported }) => (exported.length === 0 ? null : exported.map(printable).join(', '))),
+    after: functions.some((each) => each.after !== null) ? functions.map((each) => each.after) : null,
+    imports: importNames(report, first),
+    groups: groupOf(report.groups),
+  };
+}
+
+function importNames({ imports }: Report, first: number): string[] {
+  const names = Array.from({ length: first }, () => '');
+  for (const { index, name } of imports) names[index] = printable(name);
+  return names;
+}
+
+function groupOf({ name, groups, members }: Group): PageGroup {
+  return { name: printable(name), groups: groups.map(groupOf), members };
+}
+
+function importsOf({ imports }: Report): string {
+  const rows = imports.map(
+    ({ name, reached, alone }) =>
+      `<tr><td><bdi>${escaped(printable(name))}</bdi></td>${amounts(reached)}${amounts(alone)}</tr>`,
+  );
+  return section(
+    'Suspending imports',
+    'How much can reach each, and how much of that would be free if that import alone were not suspending.',
+    ['import', 'functions', 'code', 'alone', 'code'],
+    rows,
+  );
+}
+
+function indirectOf({ indirectCalls, indirect, openTables }: Report): string {
+  const rows = indirectCalls.map(
+    ({ type, table, callers, targets, waiting, alone }) =>
+      `<tr><td>${escaped(type)} <span class="note">table ${table}</span></td>${number(callers)}${number(targets)}${number(waiting)}${amounts(alone)}</tr>`,
+  );
+  return section(
+    'Indirect calls that may wait',
+    `If none of them waited, ${indirect.functions} functions (${bytes(indirect.bytes)}) would be free; if the host wrote no table, ${openTables.functions} (${bytes(openTables.bytes)}). ` +
+      'By type: functions with such a call, what it can reach in its table, what of that may wait, and what would be free if calls of this type did not.',
+    ['type', 'callers', 'reaches', 'waiting', 'alone', 'code'],
+    rows,
+  );
+}
+
+function amounts({ functions, bytes: size }: { readonly functions: number; readonly bytes: number }): string {
+  return `${number(functions)}<td class="number">${bytes(size)}</td>`;
+}
+
+function number(value: number): string {
+  return `<td class="number">${value}</td>`;
+}
+
+function section(title: string, note: string, columns: readonly string[], rows: readonly string[]): string {
+  if (rows.length === 0) return '';
+  const head = columns.map((each, place) => `<th scope="col"${place === 0 ? '' : ' class="number"'}>${each}</th>`);
+  return `<section aria-label="${title}"><h2>${title}</h2><p class="note">${note}</p><table><thead><tr>${head.join('')}</tr></thead><tbody>${rows.join('\n')}</tbody></table></section>`;
+}
+
+function escaped(text: string): string {
+  return text.replaceAll(/[&<>"']/g, (each) => `&#${each.charCodeAt(0)};`);
+}
+
+/** JSON in a script element ends where any tag or comment begins. */
+function json(value: unknown): string {
+  return JSON.stringify(value).replaceAll(
+    /[<>&\u2028\u2029]/g,
+    (each) => `\\u${each.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+}
+
+/** The parts as one module: they import only from each other, and no two of them give anything the same name. */
+async function program(): Promise<string> {
+  const parts = PARTS.map(async (part) => {
+    const text = await readFile(new URL(`./${part}.js`, import.meta.url), 'utf8');
+    return text.replaceAll(/^import [^;]*;\n/gm, '').replaceAll(/^export (?=const|function|class)/gm, '');
+  });
+  return (await Promise.all(parts)).join('\n');
+}

@@ -1,0 +1,121 @@
+/** The page's program: what is shown follows from the group that is open, the function that is chosen, and the search. */
+import { describeFunction } from './detail.ts';
+import { FunctionTable } from './list.ts';
+import { TreeMap } from './map.ts';
+import { STATES, boxesOf, element, showBytes } from './model.ts';
+import type { Box, PageData } from './model.ts';
+
+function find(id: string): HTMLElement {
+  const found = document.getElementById(id);
+  if (found === null) throw new Error(`the page has no ${id}`);
+  return found;
+}
+
+function start(data: PageData): void {
+  const root = boxesOf(data);
+  const search = find('search') as HTMLInputElement;
+  const panes = { map: find('map'), table: find('table') };
+  let open: Box = root;
+  let chosen = -1;
+  let matches: ReadonlySet<number> | null = null;
+  const names = data.names.map((name) => name.toLowerCase());
+
+  const map = new TreeMap(data, root, panes.map, enter, choose);
+  const table = new FunctionTable(data, panes.table, choose);
+
+  function enter(box: Box): void {
+    open = box;
+    const crumbs: Box[] = [];
+    for (let each: Box | null = box; each !== null; each = each.parent) crumbs.unshift(each);
+    find('crumbs').replaceChildren(
+      ...crumbs.map((each) => {
+        const button = element('button', 'link', null, element('bdi', '', each === root ? 'all functions' : each.name));
+        button.type = 'button';
+        if (each === box) button.setAttribute('aria-current', 'location');
+        button.addEventListener('click', () => enter(each));
+        return element('li', '', null, button);
+      }),
+      element('li', 'note', `${box.functions} functions, ${showBytes(box.bytes)}`),
+    );
+    map.show(box);
+    map.highlight(matches, chosen);
+  }
+
+  function choose(at: number): void {
+    chosen = at;
+    find('detail').replaceChildren(describeFunction(data, at, choose));
+    refresh();
+  }
+
+  function refresh(): void {
+    map.highlight(matches, chosen);
+    table.show(matches, chosen);
+  }
+
+  function look(): void {
+    const wanted = search.value.trim().toLowerCase();
+    const found = new Set<number>();
+    if (wanted !== '') for (const [at, name] of names.entries()) if (name.includes(wanted)) found.add(at);
+    matches = wanted === '' ? null : found;
+    const bytes = [...found].reduce((sum, at) => sum + (data.bytes[at] ?? 0), 0);
+    find('found').textContent = wanted === '' ? '' : `${found.size} functions, ${showBytes(bytes)}`;
+    refresh();
+  }
+
+  function view(which: 'map' | 'table'): void {
+    for (const each of ['map', 'table'] as const) {
+      panes[each].hidden = each !== which;
+      find(`to-${each}`).setAttribute('aria-selected', String(each === which));
+      find(`to-${each}`).tabIndex = each === which ? 0 : -1;
+    }
+    find('crumbs').hidden = which === 'table';
+    if (which === 'table') table.draw();
+  }
+
+  for (const which of ['map', 'table'] as const) {
+    const tab = find(`to-${which}`);
+    tab.addEventListener('click', () => view(which));
+    tab.addEventListener('keydown', ({ key }) => {
+      if (key !== 'ArrowLeft' && key !== 'ArrowRight') return;
+      const other = which === 'map' ? 'table' : 'map';
+      view(other);
+      find(`to-${other}`).focus();
+    });
+  }
+  search.addEventListener('input', look);
+  search.addEventListener('keydown', ({ key }) => {
+    const [first] = [...(matches ?? [])].sort((left, right) => (data.bytes[right] ?? 0) - (data.bytes[left] ?? 0));
+    if (key === 'Enter' && first !== undefined) choose(first);
+    if (key === 'ArrowDown') map.focus();
+  });
+  document.addEventListener('keydown', (event) => {
+    if (event.key === '/' && document.activeElement !== search && !event.ctrlKey && !event.metaKey) {
+      event.preventDefault();
+      search.focus();
+    } else if (event.key === 'Escape' && search.value !== '') {
+      search.value = '';
+      look();
+    } else if (event.key === 'Escape' && open.parent !== null) enter(open.parent);
+  });
+  for (const button of document.querySelectorAll<HTMLElement>('[data-function]')) {
+    button.addEventListener('click', () => choose(Number(button.dataset['function'])));
+  }
+  const counts = STATES.map((_, state) => data.states.filter((each) => each === state).length);
+  find('legend').replaceChildren(
+    ...STATES.flatMap(([name, style, meaning], state) => {
+      if (counts[state] === 0) return [];
+      const item = element(
+        'li',
+        '',
+        null,
+        element('span', `dot ${style}`),
+        element('span', '', `${name} (${counts[state] ?? 0})`),
+      );
+      item.title = meaning;
+      return [item];
+    }),
+  );
+  enter(root);
+}
+
+start(JSON.parse(find('data').textContent ?? '') as PageData);

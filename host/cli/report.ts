@@ -86,6 +86,9 @@ function describe(title: string, it: Report, top: number, style: Style): string 
     `  functions  ${instrumented.functions} of ${total.functions} ${does} (${share(instrumented.functions, total.functions)})`,
     `  code       ${bytes(instrumented.bytes)} of ${bytes(total.bytes)} (${share(instrumented.bytes, total.bytes)})`,
   ];
+  if (it.added.functions > 0) {
+    lines.push(`  added      ${bytes(it.added.bytes)} in ${it.added.functions} functions of instrumentation's own`);
+  }
   if (size.after !== null) {
     const factor = (size.after / size.module).toFixed(2);
     lines.push(`  module     ${bytes(size.module)} -> ${bytes(size.after)} (${factor}x)`);
@@ -114,7 +117,11 @@ function describe(title: string, it: Report, top: number, style: Style): string 
       ),
     );
     if (it.indirectCalls.length > top)
-      lines.push(style.dim(`  and ${it.indirectCalls.length - top} more kinds (--top)`));
+      lines.push(
+        style.dim(
+          `  and ${it.indirectCalls.length - top} more kind${it.indirectCalls.length - top === 1 ? '' : 's'} (--top)`,
+        ),
+      );
     lines.push(`  if none of them waited, ${spared(it.indirect)} (--ignore-indirect)`);
     if (it.openTables.functions > 0)
       lines.push(`  if the host wrote no table, ${spared(it.openTables)} (--closed-tables)`);

@@ -7,7 +7,7 @@ import type { Cause, ReachOptions } from './binary/call-graph.ts';
 import { Op } from './binary/code.ts';
 import { showSignature } from './binary/types.ts';
 import { asBytes } from './input.ts';
-import { Study, isOwn } from './study.ts';
+import { Study } from './study.ts';
 import type { Place, StudiedFunction, StudyOptions } from './study.ts';
 
 /** A table that a call goes through. */
@@ -120,8 +120,10 @@ class Explainer {
       const cut = suspending ? [this.#cutRoot(func)] : [];
       return { ...base, state: suspending ? 'suspending' : 'import', because, cuts: cut };
     }
-    if (isOwn(func.name) || func.exported.some(isOwn)) {
-      return { ...base, state: 'added', because: `${func.name} comes from instrumentation itself.` };
+    if (study.isAdded(index)) {
+      const owner = study.owners.get(index);
+      const what = owner === undefined ? '' : `, for ${study.nameOf(owner)}`;
+      return { ...base, state: 'added', because: `${func.name} comes from instrumentation itself${what}.` };
     }
     if (study.selection.instrumented.has(index)) return this.#explainInstrumented(func);
     const would = study.graph.reach(study.suspending).causes;

@@ -2,6 +2,7 @@
  * What instrumentation costs a module, and why: every function with its size and the next call on its way to a wait, and what
  * each suspending import, and indirect calls, are answerable for. Read from the module's bytes, without Binaryen.
  */
+import { analyse } from './binary/analysis.ts';
 import type { IndirectCall } from './binary/analysis.ts';
 import type { Cause, ReachOptions } from './binary/call-graph.ts';
 import { readOutline } from './binary/module.ts';
@@ -10,8 +11,9 @@ import { groupNames } from './groups.ts';
 import type { Group } from './groups.ts';
 import { asBytes } from './input.ts';
 import { invalid } from './options.ts';
+import { ownersOf } from './own.ts';
 import { instrumentedBy } from './refuse.ts';
-import { Study, isOwn } from './study.ts';
+import { Study, bodyBytes } from './study.ts';
 import type { StudiedFunction, StudyOptions } from './study.ts';
 
 export interface ReportOptions extends StudyOptions {
@@ -22,7 +24,7 @@ export interface ReportOptions extends StudyOptions {
 /** A number of functions, and how large they are together. */
 export interface Amount {
   readonly functions: number;
-  /** Bytes of their bodies. */
+  /** Bytes of their bodies. In an instrumented module, bodies in which they go on after a wait count with them. */
   readonly bytes: number;
 }
 
@@ -40,7 +42,7 @@ export interface ReportedFunction extends StudiedFunction {
   readonly next: number | null;
   /** How it calls that: `calls`, or `calls through table 0 as (i32) -> i32`; empty if it does not. */
   readonly how: string;
-  /** Bytes of its body after instrumentation, if that was given and has it. */
+  /** Its `bytes` after instrumentation, if that was given and has a function of this name. */
   readonly after: number | null;
 }
 
@@ -73,9 +75,11 @@ export interface Report {
   readonly target: 'asyncify' | 'jspi';
   /** Is it an instrumented module? Then sizes are those after instrumentation. */
   readonly rewritten: boolean;
-  /** All functions of the module's own. */
+  /** All functions of the module's own. With `added` these are all the bytes of code that there are. */
   readonly total: Amount;
   readonly instrumented: Amount;
+  /** What instrumentation has added and belongs to no function: of a module that is not instrumented, nothing. */
+  readonly added: Amount;
   readonly imports: readonly ReportedImport[];
   /** What would be free if no indirect call waited. */
   readonly indirect: Amount;
@@ -83,7 +87,7 @@ export interface Report {
   readonly openTables: Amount;
   /** Kinds of indirect calls that may wait, the most bytes alone first. */
   readonly indirectCalls: readonly ReportedIndirect[];
-  /** By index. */
+  /** By index. Those that belong to another one, in which it goes on after a wait, are not among them. */
   readonly functions: readonly ReportedFunction[];
   /** The functions by the parts of their names; members are positions in `functions`. */
   readonly groups: Group;
@@ -136,6 +140,7 @@ class Reporter {
       rewritten: study.metadata !== null,
       total: amount(counted),
       instrumented: amount(counted.filter((each) => each.instrumented)),
+      added: amount(functions.filter((each) => each.state === 'added')),
       imports: [...study.suspending].map((index) => this.#import(index)),
       indirect: this.#freed({ ignoreIndirect: true }),
       openTables: this.#freed({ closedTables: true }),
@@ -156,30 +161,33 @@ class Reporter {
     const all = this.#reach();
     const unlisted = graph.reach(suspending).causes;
     const sizes = this.#sizesAfter();
-    return outline.bodies.map((_, offset) => {
-      const index = outline.importedFunctions + offset;
-      const func = this.#study.describe(index);
-      const instrumented = selection.instrumented.has(index);
-      const own = isOwn(func.name) || func.exported.some(isOwn);
-      const state: ReportedState = own
-        ? 'added'
-        : !instrumented
-          ? unlisted.has(index)
-            ? 'left out'
-            : 'free'
-          : direct.has(index) || (!closed.has(index) && !all.has(index))
-            ? 'direct'
-            : closed.has(index)
-              ? 'indirect'
-              : 'open table';
-      // A way to an import says more than one to a table that may hold anything.
-      const cause =
-        own || state === 'free'
-          ? undefined
-          : (direct.get(index) ?? closed.get(index) ?? all.get(index) ?? unlisted.get(index));
-      const next = cause === undefined || cause.kind === 'reference' ? null : cause.callee;
-      return { ...func, instrumented, state, next, how: this.#how(cause), after: sizes.get(func.name) ?? null };
-    });
+    const indices = outline.bodies.map((_, offset) => outline.importedFunctions + offset);
+    const { owners } = this.#study;
+    return indices
+      .filter((index) => !owners.has(index))
+      .map((index) => {
+        const func = this.#study.describe(index);
+        const instrumented = selection.instrumented.has(index);
+        const own = this.#study.isAdded(index);
+        const state: ReportedState = own
+          ? 'added'
+          : !instrumented
+            ? unlisted.has(index)
+              ? 'left out'
+              : 'free'
+            : direct.has(index) || (!closed.has(index) && !all.has(index))
+              ? 'direct'
+              : closed.has(index)
+                ? 'indirect'
+                : 'open table';
+        // A way to an import says more than one to a table that may hold anything.
+        const cause =
+          own || state === 'free'
+            ? undefined
+            : (direct.get(index) ?? closed.get(index) ?? all.get(index) ?? unlisted.get(index));
+        const next = cause === undefined || cause.kind === 'reference' ? null : cause.callee;
+        return { ...func, instrumented, state, next, how: this.#how(cause), after: sizes.get(func.name) ?? null };
+      });
   }
 
   #how(cause: Cause | undefined): string {
@@ -202,11 +210,18 @@ class Reporter {
     if (instrumentedBy(outline) !== 'wasm-fibers')
       throw invalid('instrumented', 'must be the same module after it was instrumented by wasm-fibers');
     const twice = new Set<string>();
-    for (const [offset, { start, end }] of outline.bodies.entries()) {
-      const name = outline.names.functions.get(outline.importedFunctions + offset);
-      if (name === undefined) continue;
+    const owners = ownersOf(outline, analyse(outline));
+    const nameOf = (index: number): string | undefined => outline.names.functions.get(index);
+    for (const offset of outline.bodies.keys()) {
+      const index = outline.importedFunctions + offset;
+      const name = nameOf(index);
+      if (name === undefined || owners.has(index)) continue;
       if (sizes.has(name)) twice.add(name);
-      sizes.set(name, end - start);
+      sizes.set(name, bodyBytes(outline, index));
+    }
+    for (const [index, owner] of owners) {
+      const name = nameOf(owner);
+      if (name !== undefined) sizes.set(name, (sizes.get(name) ?? 0) + bodyBytes(outline, index));
     }
     for (const name of twice) sizes.delete(name);
     return sizes;
@@ -245,7 +260,7 @@ class Reporter {
     const kinds = graph.indirectKinds().filter(({ call }) => maySuspend(call));
     kinds.sort((left, right) => right.callers - left.callers);
     const found = kinds.map(({ call, callers, same }, place): ReportedIndirect => {
-      const targets = graph.targetsOf(call, settings.closedTables);
+      const targets = graph.targetsOf(call, settings.closedTables).filter((index) => !this.#study.owners.has(index));
       const alone =
         place < MAX_KINDS
           ? this.#freed({ cut: (_, cause) => cause.kind === 'indirect' && same(cause.call) })

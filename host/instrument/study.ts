@@ -15,6 +15,7 @@ import type { Import, Outline } from './binary/module.ts';
 import { nearMatches, wildcard } from './lists.ts';
 import { invalid, settle } from './options.ts';
 import type { InstrumentOptions, Settings } from './options.ts';
+import { isOwn, joinBodies, ownersOf } from './own.ts';
 import { instrumentedBy, matchSuspending } from './refuse.ts';
 import { selectFunctions } from './select.ts';
 import type { Selection } from './select.ts';
@@ -44,7 +45,7 @@ export interface StudiedFunction {
   readonly imported: boolean;
   /** Names of its exports. */
   readonly exported: readonly string[];
-  /** Bytes of its body. */
+  /** Bytes of its body; in an instrumented module, with the other one in which it goes on after a wait, if it has that. */
   readonly bytes: number;
   /** Where it is in the source, if a source map was given and knows it. */
   readonly place: Place | null;
@@ -64,6 +65,11 @@ export class Study {
   /** Function indices of suspending imports. */
   readonly suspending: ReadonlySet<number>;
   readonly selection: Selection;
+  /** Of what instrumentation has added, the function that it belongs to, by indices. */
+  readonly owners: ReadonlyMap<number, number>;
+  readonly #parts = new Map<number, readonly number[]>();
+  /** What instrumentation has added, though no name says so. */
+  readonly #helpers = new Set<number>();
   readonly #map: SourceMap | null;
   readonly #imports: readonly Import[];
   readonly #exports = new Map<number, string[]>();
@@ -84,7 +90,10 @@ export class Study {
     }
     const section = this.outline.sections.find((each) => each.id === 0 && each.name === SECTION);
     this.metadata = section === undefined ? null : parseMetadata(wasm.subarray(section.body, section.end));
-    this.graph = new CallGraph(this.outline, analyse(this.outline));
+    const analysis = analyse(this.outline);
+    this.owners = this.metadata === null ? new Map() : ownersOf(this.outline, analysis);
+    for (const [index, owner] of this.owners) this.#parts.set(owner, [...(this.#parts.get(owner) ?? []), index]);
+    this.graph = new CallGraph(this.outline, joinBodies(this.outline, analysis, this.owners));
     const given = this.metadata === null ? options : ownOptions(this.outline, this.metadata, options);
     const { suspending = [], sourceMap: _, ...others } = given;
     this.settings = settle({ ...others, suspending });
@@ -105,20 +114,37 @@ export class Study {
       return { instrumented: new Set(causes.keys()), added: new Set(), removed: new Set(), handlingOf: () => 'seen' };
     }
     const selection = selectFunctions(this.graph, this.suspending, this.settings);
-    const saving = this.metadata === null ? null : functionsWithFrames(this.outline);
-    return saving === null ? selection : { ...selection, instrumented: saving };
+    const saving = this.metadata === null ? null : functionsWithFrames(this.outline, this.owners);
+    if (saving === null) return selection;
+    const { causes } = this.graph.reach(this.suspending);
+    for (const index of saving) {
+      // What has no name, reaches no import that waits and yet uses the window serves it: it is what functions save frames by.
+      if (causes.has(index) || this.outline.names.functions.has(index)) continue;
+      saving.delete(index);
+      this.#helpers.add(index);
+    }
+    return { ...selection, instrumented: saving };
   }
 
   describe(index: number): StudiedFunction {
     const { start = 0, end = 0 } = this.outline.bodies[index - this.outline.importedFunctions] ?? {};
+    const others = (this.#parts.get(index) ?? []).map((each) => bodyBytes(this.outline, each));
     return {
       index,
       name: this.nameOf(index),
       imported: index < this.outline.importedFunctions,
       exported: this.#exports.get(index) ?? [],
-      bytes: end - start,
+      bytes: others.reduce((sum, each) => sum + each, end - start),
       place: this.#firstPlace(start, end),
     };
+  }
+
+  /** Does this function come from instrumentation itself? */
+  isAdded(index: number): boolean {
+    // Of a module that is not instrumented, a name like that is the module's own.
+    if (this.metadata === null) return false;
+    if (this.owners.has(index) || this.#helpers.has(index)) return true;
+    return isOwn(this.nameOf(index)) || (this.#exports.get(index) ?? []).some(isOwn);
   }
 
   nameOf(index: number): string {
@@ -262,7 +288,7 @@ function suspendingOf(outline: Outline, { imports }: Metadata): Set<number> {
 }
 
 /** Functions that use the window, whose address `asyncify_start_unwind` sets; null if that is not as it should be. */
-function functionsWithFrames(outline: Outline): Set<number> | null {
+function functionsWithFrames(outline: Outline, owners: ReadonlyMap<number, number>): Set<number> | null {
   const { importedFunctions, bodies, bytes } = outline;
   const start = outline.exports.find((each) => each.name === 'asyncify_start_unwind' && each.kind === 'function');
   const body = start === undefined ? undefined : bodies[start.index - importedFunctions];
@@ -278,7 +304,11 @@ function functionsWithFrames(outline: Outline): Set<number> | null {
   const found = new Set<number>();
   for (const [order, { start: from, end }] of bodies.entries()) {
     const index = importedFunctions + order;
-    if (isOwn(functionName(outline, index)) || outline.exports.some((each) => each.index === index && isOwn(each.name)))
+    if (
+      owners.has(index) ||
+      isOwn(functionName(outline, index)) ||
+      outline.exports.some((each) => each.index === index && isOwn(each.name))
+    )
       continue;
     decodeBody(bytes, from, end, ({ opcode, immediate }) => {
       if (opcode === Op.GlobalGet && immediate === window) found.add(index);
@@ -287,7 +317,8 @@ function functionsWithFrames(outline: Outline): Set<number> | null {
   return found;
 }
 
-/** Is this a function that instrumentation has added? */
-export function isOwn(name: string): boolean {
-  return name.startsWith(`${SECTION}.`) || name.startsWith('asyncify_');
+/** Bytes of a function's body. */
+export function bodyBytes(outline: Outline, index: number): number {
+  const { start = 0, end = 0 } = outline.bodies[index - outline.importedFunctions] ?? {};
+  return end - start;
 }

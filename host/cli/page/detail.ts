@@ -1,5 +1,5 @@
 /** The pane that says all about one function, and the shortest way from it to a wait. */
-import { STATES, element, showBytes } from './model.ts';
+import { FIRST_IMPORT, STATES, element, showBytes } from './model.ts';
 import type { PageData } from './model.ts';
 
 /** A way longer than this is cut; it cannot be, unless the data are not ours. */
@@ -19,7 +19,7 @@ export function describeFunction(data: PageData, at: number, choose: (at: number
         ? showBytes(bytes)
         : `${showBytes(bytes)} → ${showBytes(after)} (${(after / Math.max(1, bytes)).toFixed(2)}x)`,
     ],
-    ['index', String(data.first + at)],
+    ['index', String(data.indices[at] ?? '')],
   ];
   const place = data.places[at];
   if (place) facts.push(['source', place]);
@@ -46,12 +46,12 @@ function pathOf(data: PageData, from: number, choose: (at: number) => void): HTM
     if (next === -2) break;
     const text = data.hows[data.how[at] ?? 0] ?? '';
     const how = element('span', 'how', text === 'calls' ? 'calls ' : `${text}: `);
-    if (next < data.first) {
-      const name = next < 0 ? 'anything' : (data.imports[next] ?? '');
+    if (next < 0) {
+      const name = data.imports[FIRST_IMPORT - next] ?? 'anything';
       way.append(element('li', '', null, how, element('b', 'import', null, element('bdi', '', name))));
       break;
     }
-    at = next - data.first;
+    at = next;
     const target = at;
     const button = element('button', 'link', null, element('bdi', '', data.names[target] ?? ''));
     button.type = 'button';

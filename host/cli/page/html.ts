@@ -6,6 +6,7 @@
 import { readFile } from 'node:fs/promises';
 import type { Group, Report, ReportedState } from '../../instrument/index.ts';
 import { bytes, printable } from '../style.ts';
+import { FIRST_IMPORT } from './model.ts';
 import type { PageData, PageGroup } from './model.ts';
 import { STYLE } from './style.ts';
 
@@ -37,7 +38,7 @@ export async function htmlOf(report: Report, name: string): Promise<string> {
 <input id="search" type="search" placeholder="Search functions" aria-label="Search functions" autocomplete="off" spellcheck="false">
 <span id="found" role="status" aria-live="polite"></span>
 </div>
-<ul id="legend" aria-label="legend"></ul>
+<ul id="legend" aria-label="show only"></ul>
 <nav aria-label="open group"><ol id="crumbs"></ol></nav>
 <div class="columns">
 <div>
@@ -50,7 +51,7 @@ export async function htmlOf(report: Report, name: string): Promise<string> {
 ${importsOf(report)}
 ${indirectOf(report)}
 </main>
-<footer>Written by <code>wasm-fibers report</code>. Sizes are those of function bodies.</footer>
+<footer>Written by <code>wasm-fibers report</code>. Sizes are those of function bodies${report.rewritten ? ', each with the one in which its function goes on after a wait' : ''}.</footer>
 <script type="application/json" id="data">${json(data)}</script>
 <script type="module">
 ${await program()}
@@ -59,14 +60,15 @@ ${await program()}
 }
 
 function dataOf(report: Report, name: string): PageData {
-  const { functions, total, instrumented, size, target } = report;
+  const { functions, total, instrumented, added, size, target } = report;
   const hows = new Map<string, number>();
   const how = functions.map((each) => {
     const known = hows.get(each.how) ?? hows.size;
     hows.set(each.how, known);
     return known;
   });
-  const first = functions[0]?.index ?? 0;
+  const positions = new Map(functions.map((each, position) => [each.index, position]));
+  for (const [position, each] of report.imports.entries()) positions.set(each.index, FIRST_IMPORT - position);
   const names = functions.map((each) => printable(each.name));
   const percent = (part: number, all: number): string => `${all === 0 ? 0 : Math.round((100 * part) / all)} %`;
   return {
@@ -86,26 +88,25 @@ function dataOf(report: Report, name: string): PageData {
           ? bytes(size.module)
           : `${bytes(size.module)} → ${bytes(size.after)} (${(size.after / size.module).toFixed(2)}x)`,
       ],
+      ...(added.functions === 0
+        ? []
+        : [["instrumentation's own", `${added.functions} functions, ${bytes(added.bytes)}`] as const]),
     ],
-    first,
+    indices: functions.map((each) => each.index),
     names,
     bytes: functions.map((each) => each.bytes),
     states: functions.map((each) => ORDER.indexOf(each.state)),
-    next: functions.map((each) => each.next ?? (each.how === '' ? -2 : -1)),
+    next: functions.map(
+      (each) => (each.next === null ? undefined : positions.get(each.next)) ?? (each.how === '' ? -2 : -1),
+    ),
     how,
     hows: [...hows.keys()],
     places: functions.map(({ place }) => (place === null ? null : `${printable(place.file)}:${place.line}`)),
     exported: functions.map(({ exported }) => (exported.length === 0 ? null : exported.map(printable).join(', '))),
     after: functions.some((each) => each.after !== null) ? functions.map((each) => each.after) : null,
-    imports: importNames(report, first),
+    imports: report.imports.map((each) => printable(each.name)),
     groups: groupOf(report.groups),
   };
-}
-
-function importNames({ imports }: Report, first: number): string[] {
-  const names = Array.from({ length: first }, () => '');
-  for (const { index, name } of imports) names[index] = printable(name);
-  return names;
 }
 
 function groupOf({ name, groups, members }: Group): PageGroup {

@@ -56,7 +56,7 @@ export class FunctionTable {
         key: (at) => data.states[at] ?? 0,
         text: (at) => STATES[data.states[at] ?? 0]?.[0] ?? '',
       },
-      { title: 'index', numeric: true, key: (at) => at, text: (at) => String(data.first + at) },
+      { title: 'index', numeric: true, key: (at) => at, text: (at) => String(data.indices[at] ?? '') },
     ];
   }
 

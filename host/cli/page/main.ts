@@ -18,6 +18,8 @@ function start(data: PageData): void {
   let open: Box = root;
   let chosen = -1;
   let matches: ReadonlySet<number> | null = null;
+  let onlyState = -1;
+  const legend = new Map<HTMLElement, number>();
   const names = data.names.map((name) => name.toLowerCase());
 
   const map = new TreeMap(data, root, panes.map, enter, choose);
@@ -55,10 +57,16 @@ function start(data: PageData): void {
   function look(): void {
     const wanted = search.value.trim().toLowerCase();
     const found = new Set<number>();
-    if (wanted !== '') for (const [at, name] of names.entries()) if (name.includes(wanted)) found.add(at);
-    matches = wanted === '' ? null : found;
+    const all = wanted === '' && onlyState < 0;
+    for (const [at, name] of names.entries()) {
+      if (!all && name.includes(wanted) && (onlyState < 0 || data.states[at] === onlyState)) found.add(at);
+    }
+    matches = all ? null : found;
     const bytes = [...found].reduce((sum, at) => sum + (data.bytes[at] ?? 0), 0);
-    find('found').textContent = wanted === '' ? '' : `${found.size} functions, ${showBytes(bytes)}`;
+    const many = found.size === 1 ? '1 function' : `${found.size} functions`;
+    find('found').textContent = all ? '' : `${many}, ${showBytes(bytes)}`;
+    panes.map.classList.toggle('searched', wanted !== '');
+    for (const [button, state] of legend) button.setAttribute('aria-pressed', String(state === onlyState));
     refresh();
   }
 
@@ -92,27 +100,27 @@ function start(data: PageData): void {
     if (event.key === '/' && document.activeElement !== search && !event.ctrlKey && !event.metaKey) {
       event.preventDefault();
       search.focus();
-    } else if (event.key === 'Escape' && search.value !== '') {
+    } else if (event.key === 'Escape' && matches !== null) {
       search.value = '';
+      onlyState = -1;
       look();
     } else if (event.key === 'Escape' && open.parent !== null) enter(open.parent);
   });
-  for (const button of document.querySelectorAll<HTMLElement>('[data-function]')) {
-    button.addEventListener('click', () => choose(Number(button.dataset['function'])));
-  }
   const counts = STATES.map((_, state) => data.states.filter((each) => each === state).length);
   find('legend').replaceChildren(
     ...STATES.flatMap(([name, style, meaning], state) => {
       if (counts[state] === 0) return [];
-      const item = element(
-        'li',
-        '',
-        null,
-        element('span', `dot ${style}`),
-        element('span', '', `${name} (${counts[state] ?? 0})`),
-      );
-      item.title = meaning;
-      return [item];
+      const label = element('span', '', `${name} (${counts[state] ?? 0})`);
+      const button = element('button', '', null, element('span', `dot ${style}`), label);
+      button.type = 'button';
+      button.title = meaning;
+      button.setAttribute('aria-pressed', 'false');
+      button.addEventListener('click', () => {
+        onlyState = onlyState === state ? -1 : state;
+        look();
+      });
+      legend.set(button, state);
+      return [element('li', '', null, button)];
     }),
   );
   enter(root);

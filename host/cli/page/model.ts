@@ -4,13 +4,15 @@
 export interface PageData {
   readonly title: string;
   readonly summary: readonly (readonly [label: string, value: string])[];
-  /** Index of the first function: those below are imports. */
-  readonly first: number;
+  readonly indices: readonly number[];
   readonly names: readonly string[];
   readonly bytes: readonly number[];
   /** Positions in `STATES`. */
   readonly states: readonly number[];
-  /** Index of the next function on the way to a wait; -1 if that may be anything; -2 if there is none. */
+  /**
+   * What is next on the way to a wait: the position of a function; -1 if it may be anything, -2 if there is nothing, and
+   * below that an import, the first of `imports` being -3.
+   */
   readonly next: readonly number[];
   /** Positions in `hows`. */
   readonly how: readonly number[];
@@ -19,10 +21,13 @@ export interface PageData {
   readonly exported: readonly (string | null)[];
   /** Bytes after instrumentation; null for all if that is not known. */
   readonly after: readonly (number | null)[] | null;
-  /** Names of imports by index. */
+  /** Names of suspending imports. */
   readonly imports: readonly string[];
   readonly groups: PageGroup;
 }
+
+/** In `next`, the first import; the others are below it. */
+export const FIRST_IMPORT = -3;
 
 export interface PageGroup {
   readonly name: string;

@@ -1,4 +1,7 @@
-/** The page's style sheet: light and dark, as the reader's system has it. Colours of the map have text on them, so they are pale. */
+/**
+ * The page's style sheet: light and dark, as the reader's system has it. Colours of the map have text on them, so they are pale.
+ * Nothing moves: with thousands of areas, transitions cost more than all the rest, and some readers cannot bear them.
+ */
 export const STYLE: string = `
 :root {
   color-scheme: light dark;
@@ -42,7 +45,9 @@ button:focus-visible, input:focus-visible { outline: 3px solid var(--accent); ou
 #legend, #crumbs { display: flex; flex-wrap: wrap; gap: 4px 16px; margin: 6px 0; padding: 0; list-style: none; }
 #crumbs li + li::before { content: '/ '; color: var(--soft); }
 #crumbs li.note::before { content: '' !important; }
-.dot { display: inline-block; width: 11px; height: 11px; margin-right: 6px; border-radius: 3px; border: 1px solid #0003; }
+#legend button { display: flex; align-items: center; padding: 1px 6px; margin-left: -6px; border-radius: 5px; }
+#legend button:hover { background: var(--frame); } #legend button[aria-pressed=true] { background: var(--frame); box-shadow: inset 0 0 0 1px var(--mark); }
+.dot { flex: none; display: inline-block; width: 11px; height: 11px; margin-right: 6px; border-radius: 3px; border: 1px solid #0003; }
 .columns { display: grid; grid-template-columns: minmax(0, 1fr) 330px; gap: 18px; align-items: start; }
 #map { position: relative; height: 62vh; min-height: 380px; border-radius: 6px; overflow: hidden; background: var(--frame); }
 .cell { position: absolute; overflow: hidden; padding: 1px 4px; font-size: 11.5px; line-height: 15px; text-align: left; white-space: nowrap;
@@ -57,7 +62,8 @@ button:focus-visible, input:focus-visible { outline: 3px solid var(--accent); ou
 .group.framed bdi { flex: 0 1 auto; font-weight: 600; }
 .direct { background: var(--direct); } .indirect { background: var(--indirect); } .open-table { background: var(--open-table); }
 .left-out { background: var(--left-out); } .free { background: var(--free); } .added { background: var(--added); }
-.dimmed { opacity: .22; } .found { box-shadow: inset 0 0 0 2px var(--mark); } .cell.chosen { box-shadow: inset 0 0 0 3px var(--ink); }
+.dimmed { opacity: .22; } 
+.searched .found { box-shadow: inset 0 0 0 2px var(--mark); } .cell.chosen { box-shadow: inset 0 0 0 3px var(--ink); }
 aside { position: sticky; top: 10px; max-height: calc(100vh - 20px); overflow: auto; padding: 14px 16px; background: var(--card);
   border: 1px solid var(--line); border-radius: 8px; }
 aside dl { display: grid; grid-template-columns: max-content 1fr; gap: 2px 12px; margin: 0; }
@@ -70,9 +76,8 @@ td:first-child { overflow-wrap: anywhere; } tr.chosen td { background: color-mix
 .number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 #table { max-height: 70vh; overflow: auto; } #table thead th { position: sticky; top: 0; background: var(--page); }
 .more { margin: 8px 0; color: var(--accent); }
-section { margin: 24px 0; } footer { padding-bottom: 30px; color: var(--soft); }
+section { margin: 24px 0; overflow-x: auto; } section td:first-child { min-width: 8.5em; } section td .note { white-space: nowrap; } footer { padding-bottom: 30px; color: var(--soft); }
 kbd { padding: 0 5px; border: 1px solid var(--line); border-radius: 4px; font: 12px ui-monospace, monospace; }
-.out { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
-@media (max-width: 900px) { .columns { grid-template-columns: minmax(0, 1fr); } aside { position: static; max-height: none; } #map { height: 55vh; } }
-@media (prefers-reduced-motion: no-preference) { .cell { transition: opacity .12s; } }
+@media (max-width: 900px) { .columns { grid-template-columns: minmax(0, 1fr); } aside { position: static; max-height: none; } #map { height: 55vh; }
+  td, th { padding-right: 6px; } section table { font-size: 12.5px; } header, main, footer { padding-left: 14px; padding-right: 14px; } }
 `;

@@ -20,7 +20,8 @@ import type { Results } from './results.ts';
 import { zero } from './zero.ts';
 
 const TABLE = 'wasm-fibers.parts';
-const ENTER = 'wasm-fibers.enter';
+/** The export through which the host enters functions. */
+export const ENTER = 'wasm-fibers.enter';
 /** Begins the names of functions that enter others; a number follows. */
 export const PART = 'wasm-fibers.part.';
 

@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { squarify } from '../../host/cli/page/squarify.ts';
 import { functionName, readOutline } from '../../host/instrument/binary/module.ts';
 import { groupNames, partsOf } from '../../host/instrument/groups.ts';
-import { instrument, report } from '../../host/instrument/index.ts';
+import { explain, instrument, report } from '../../host/instrument/index.ts';
 import type { Group, Report } from '../../host/instrument/index.ts';
 import { chromium as findChromium } from '../docs/workshop.ts';
 import { hasGuest, loadPlain } from '../support/guest.ts';
@@ -164,6 +164,11 @@ describe('the numbers', () => {
     expect(it.total.bytes + it.added.bytes).toBe(codeOf(wasm));
     expect(it.indirectCalls).toEqual([]);
     expect(byName(it).get('busy')?.next).toBe(byName(it).get('quick')?.index);
+    expect(explain(wasm, 'busy').path.map((call) => call.callee?.name)).toEqual(['quick', 'env.wait']);
+    expect(explain(wasm, 'wasm-fibers.resumed:busy')).toMatchObject({
+      state: 'added',
+      because: 'wasm-fibers.resumed:busy comes from instrumentation itself, for busy.',
+    });
     const before = report(assemble(LOOPS), { suspending: ['*'], instrumented: wasm });
     expect(byName(before).get('busy')?.after).toBe(busy);
     expect(before.added).toEqual({ functions: 0, bytes: 0 });

@@ -6,12 +6,15 @@
  *     f                      if (state) return wasm-fibers.resumed:f(...); ...
  *     wasm-fibers.resumed:f  called by f alone
  *     wasm-fibers.part.12    calls f; stands in a table through which `wasm-fibers.enter` calls
+ *     wasm-fibers.wait:m.n   in the place of the import m.n, which nobody else calls (passes/waits.ts)
  *
  * Found by what the code is, since a module may have lost its names.
  */
-import { SECTION } from '../runtime/metadata.ts';
+import { SECTION, parseMetadata } from '../runtime/metadata.ts';
+import type { Metadata } from '../runtime/metadata.ts';
 import type { Analysis } from './binary/analysis.ts';
 import { Op, decodeBody } from './binary/code.ts';
+import { functionImports } from './binary/module.ts';
 import type { Outline } from './binary/module.ts';
 import { readTables } from './binary/tables.ts';
 import { tableContents } from './binary/table-contents.ts';
@@ -23,14 +26,36 @@ export function isOwn(name: string): boolean {
   return name.startsWith(`${SECTION}.`) || name.startsWith('asyncify_');
 }
 
+/** What an instrumented module says of itself; null if it is none. */
+export function metadataOf({ sections, bytes }: Outline): Metadata | null {
+  const section = sections.find((each) => each.id === 0 && each.name === SECTION);
+  return section === undefined ? null : parseMetadata(bytes.subarray(section.body, section.end));
+}
+
+/** Indices of the imports that may suspend, as the module says. */
+export function suspendingOf(outline: Outline, { imports }: Metadata): Set<number> {
+  const wanted = new Set(imports.filter((each) => each.suspending).map((each) => `${each.module}.${each.name}`));
+  const found = new Set<number>();
+  for (const [index, each] of functionImports(outline).entries()) {
+    if (wanted.has(`${each.module}.${each.name}`)) found.add(index);
+  }
+  return found;
+}
+
 /**
- * The function that each added body belongs to, by indices.
+ * The function that each added body belongs to, by indices; it may be imported.
  *
  * @param analysis of a module that wasm-fibers has instrumented
+ * @param suspending the imports that may suspend
  */
-export function ownersOf(outline: Outline, analysis: Analysis): Map<number, number> {
+export function ownersOf(outline: Outline, analysis: Analysis, suspending: ReadonlySet<number>): Map<number, number> {
   const owners = new Map<number, number>();
   const callers = callersOf(outline, analysis);
+  if (exportedFunction(outline, ENTER) >= 0) {
+    for (const imported of suspending) {
+      for (const caller of callers.get(imported) ?? []) owners.set(caller, imported);
+    }
+  }
   const state = stateOf(outline);
   for (const offset of outline.bodies.keys()) {
     const index = outline.importedFunctions + offset;
@@ -53,11 +78,16 @@ export function ownersOf(outline: Outline, analysis: Analysis): Map<number, numb
 /** The same analysis as if each function had one body, which does all that its bodies do, and only its callers entered it. */
 export function joinBodies(outline: Outline, analysis: Analysis, owners: ReadonlyMap<number, number>): Analysis {
   const { importedFunctions } = outline;
-  const functions = [...analysis.functions];
+  const isImport = (index: number | undefined): index is number => index !== undefined && index < importedFunctions;
+  const called = (callee: number): number => {
+    const owner = owners.get(callee);
+    return isImport(owner) ? owner : callee;
+  };
+  const functions = analysis.functions.map((each) => ({ ...each, calls: new Set([...each.calls].map(called)) }));
   const empty = { calls: new Set<number>(), indirectCalls: [], callsReference: new Set<number>() };
   for (const [index, owner] of owners) {
     const own = functions[owner - importedFunctions];
-    const other = analysis.functions[index - importedFunctions];
+    const other = functions[index - importedFunctions];
     if (own === undefined || other === undefined) continue;
     functions[owner - importedFunctions] = {
       ...own,

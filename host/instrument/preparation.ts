@@ -63,7 +63,8 @@ export function prepareModule(plan: Plan, last: boolean): Preparation {
     hidden = hideIndirectCalls(edit, selection.handlingOf, calls);
     if (settings.fastPath) waits = addWaitFunctions(edit, suspending);
   }
-  const names = jspi ? (last && !keepsNames(plan) ? 'added' : 'all') : 'as before';
+  // Ours are needed: by them functions are kept out of line, and frames told from the guest's.
+  const names = (jspi && last && !keepsNames(plan)) || outline.names.functions.size === 0 ? 'added' : 'all';
   const { wasm, moves } = edit.write(isStale, names);
   const prepared = readOutline(wasm);
   const bodies = prepared.bodies.length - outline.bodies.length;

@@ -11,7 +11,7 @@ import { groupNames } from './groups.ts';
 import type { Group } from './groups.ts';
 import { asBytes } from './input.ts';
 import { invalid } from './options.ts';
-import { ownersOf } from './own.ts';
+import { metadataOf, ownersOf, suspendingOf } from './own.ts';
 import { instrumentedBy } from './refuse.ts';
 import { Study, bodyBytes } from './study.ts';
 import type { StudiedFunction, StudyOptions } from './study.ts';
@@ -163,31 +163,34 @@ class Reporter {
     const sizes = this.#sizesAfter();
     const indices = outline.bodies.map((_, offset) => outline.importedFunctions + offset);
     const { owners } = this.#study;
-    return indices
-      .filter((index) => !owners.has(index))
-      .map((index) => {
-        const func = this.#study.describe(index);
-        const instrumented = selection.instrumented.has(index);
-        const own = this.#study.isAdded(index);
-        const state: ReportedState = own
-          ? 'added'
-          : !instrumented
-            ? unlisted.has(index)
-              ? 'left out'
-              : 'free'
-            : direct.has(index) || (!closed.has(index) && !all.has(index))
-              ? 'direct'
-              : closed.has(index)
-                ? 'indirect'
-                : 'open table';
-        // A way to an import says more than one to a table that may hold anything.
-        const cause =
-          own || state === 'free'
-            ? undefined
-            : (direct.get(index) ?? closed.get(index) ?? all.get(index) ?? unlisted.get(index));
-        const next = cause === undefined || cause.kind === 'reference' ? null : cause.callee;
-        return { ...func, instrumented, state, next, how: this.#how(cause), after: sizes.get(func.name) ?? null };
-      });
+    return (
+      indices
+        // What stands in the place of an import belongs to no function.
+        .filter((index) => (owners.get(index) ?? -1) < outline.importedFunctions)
+        .map((index) => {
+          const func = this.#study.describe(index);
+          const instrumented = selection.instrumented.has(index);
+          const own = this.#study.isAdded(index);
+          const state: ReportedState = own
+            ? 'added'
+            : !instrumented
+              ? unlisted.has(index)
+                ? 'left out'
+                : 'free'
+              : direct.has(index) || (!closed.has(index) && !all.has(index))
+                ? 'direct'
+                : closed.has(index)
+                  ? 'indirect'
+                  : 'open table';
+          // A way to an import says more than one to a table that may hold anything.
+          const cause =
+            own || state === 'free'
+              ? undefined
+              : (direct.get(index) ?? closed.get(index) ?? all.get(index) ?? unlisted.get(index));
+          const next = cause === undefined || cause.kind === 'reference' ? null : cause.callee;
+          return { ...func, instrumented, state, next, how: this.#how(cause), after: sizes.get(func.name) ?? null };
+        })
+    );
   }
 
   #how(cause: Cause | undefined): string {
@@ -210,7 +213,11 @@ class Reporter {
     if (instrumentedBy(outline) !== 'wasm-fibers')
       throw invalid('instrumented', 'must be the same module after it was instrumented by wasm-fibers');
     const twice = new Set<string>();
-    const owners = ownersOf(outline, analyse(outline));
+    const metadata = metadataOf(outline);
+    const owners =
+      metadata === null
+        ? new Map<number, number>()
+        : ownersOf(outline, analyse(outline), suspendingOf(outline, metadata));
     const nameOf = (index: number): string | undefined => outline.names.functions.get(index);
     for (const offset of outline.bodies.keys()) {
       const index = outline.importedFunctions + offset;

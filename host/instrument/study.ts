@@ -5,7 +5,6 @@
  */
 import { traceSegment } from '@jridgewell/trace-mapping';
 import { FiberError } from '../errors.ts';
-import { parseMetadata, SECTION } from '../runtime/metadata.ts';
 import type { Metadata, Target } from '../runtime/metadata.ts';
 import { analyse } from './binary/analysis.ts';
 import { CallGraph } from './binary/call-graph.ts';
@@ -15,7 +14,7 @@ import type { Import, Outline } from './binary/module.ts';
 import { nearMatches, wildcard } from './lists.ts';
 import { invalid, settle } from './options.ts';
 import type { InstrumentOptions, Settings } from './options.ts';
-import { isOwn, joinBodies, ownersOf } from './own.ts';
+import { isOwn, joinBodies, metadataOf, ownersOf, suspendingOf } from './own.ts';
 import { instrumentedBy, matchSuspending } from './refuse.ts';
 import { selectFunctions } from './select.ts';
 import type { Selection } from './select.ts';
@@ -88,11 +87,13 @@ export class Study {
         'This module was instrumented with Asyncify by another tool, which does not say for which imports. Take a build without it: emcc without -sASYNCIFY, wasm-opt without --asyncify.',
       );
     }
-    const section = this.outline.sections.find((each) => each.id === 0 && each.name === SECTION);
-    this.metadata = section === undefined ? null : parseMetadata(wasm.subarray(section.body, section.end));
+    this.metadata = metadataOf(this.outline);
     const analysis = analyse(this.outline);
-    this.owners = this.metadata === null ? new Map() : ownersOf(this.outline, analysis);
-    for (const [index, owner] of this.owners) this.#parts.set(owner, [...(this.#parts.get(owner) ?? []), index]);
+    this.owners =
+      this.metadata === null ? new Map() : ownersOf(this.outline, analysis, suspendingOf(this.outline, this.metadata));
+    for (const [index, owner] of this.owners) {
+      if (owner >= this.outline.importedFunctions) this.#parts.set(owner, [...(this.#parts.get(owner) ?? []), index]);
+    }
     this.graph = new CallGraph(this.outline, joinBodies(this.outline, analysis, this.owners));
     const given = this.metadata === null ? options : ownOptions(this.outline, this.metadata, options);
     const { suspending = [], sourceMap: _, ...others } = given;
@@ -223,7 +224,7 @@ export class Study {
     const near = nearMatches(wanted, names);
     const hint = near.length === 0 ? '' : ` Did you mean ${near.map((name) => `"${name}"`).join(' or ')}?`;
     const nameless = functionTypes.every(
-      (_, each) => each < importedFunctions || !this.outline.names.functions.has(each),
+      (_, each) => each < importedFunctions || this.isAdded(each) || !this.outline.names.functions.has(each),
     );
     const remedy = !nameless
       ? ''
@@ -276,15 +277,6 @@ function ownOptions(outline: Outline, { options, target }: Metadata, given: Stud
     own[key] = names.filter((name) => [...outline.names.functions.values()].some(wildcard(name)));
   }
   return own;
-}
-
-function suspendingOf(outline: Outline, { imports }: Metadata): Set<number> {
-  const wanted = new Set(imports.filter((each) => each.suspending).map((each) => `${each.module}.${each.name}`));
-  const found = new Set<number>();
-  for (const [index, each] of functionImports(outline).entries()) {
-    if (wanted.has(`${each.module}.${each.name}`)) found.add(index);
-  }
-  return found;
 }
 
 /** Functions that use the window, whose address `asyncify_start_unwind` sets; null if that is not as it should be. */

@@ -153,30 +153,40 @@ export class Scheduler implements FiberOwner, BackendHooks {
     this.#emit?.({ type: 'spawn', fiber });
     // Whoever was told may have cancelled it.
     if (this.#isDone(fiber)) return fiber;
-    let mine = true;
-    if (this.#turns !== null) {
-      const parent = options?.parent ?? runningFiber();
-      const inherited = parent instanceof RunnableFiber && parent.owner === this && !this.#alone ? parent.turn : null;
-      fiber.turn = inherited ?? new Turn();
-      mine = this.#turns.enter(fiber.turn, () => {
-        const open = gate();
-        return () => open(() => this.#begin(fiber));
-      });
-      if (!mine && this.#oneAtATime !== null) {
-        this.#emit?.({ type: 'exclusive', fiber, reason: this.#oneAtATime });
-        this.#oneAtATime = null;
-      }
-    }
+    const mine = this.#turns === null || this.#takeTurn(this.#turns, fiber, options);
     if (options !== null) {
       fiber.gate = gate();
       fiber.configure(options);
     }
     if (mine) {
-      // A nested call waits for its caller's stack to empty, which takes no turn of the event loop.
-      if (this.#isBusy()) void Promise.resolve().then(() => this.#begin(fiber));
+      if (this.#isBusy()) this.#beginLater(fiber);
       else this.#begin(fiber);
     }
     return fiber;
+  }
+
+  // Methods of their own, as is `#arriveLater`: what a closure closes over is allocated where the function begins, even if the
+  // closure is never made.
+
+  /** Is it the fiber's turn at once? */
+  #takeTurn(turns: Turns, fiber: RunnableFiber, options: SpawnOptions | null): boolean {
+    const parent = options?.parent ?? runningFiber();
+    const inherited = parent instanceof RunnableFiber && parent.owner === this && !this.#alone ? parent.turn : null;
+    fiber.turn = inherited ?? new Turn();
+    const mine = turns.enter(fiber.turn, () => {
+      const open = gate();
+      return () => open(() => this.#begin(fiber));
+    });
+    if (!mine && this.#oneAtATime !== null) {
+      this.#emit?.({ type: 'exclusive', fiber, reason: this.#oneAtATime });
+      this.#oneAtATime = null;
+    }
+    return mine;
+  }
+
+  /** A nested call waits for its caller's stack to empty, which takes no turn of the event loop. */
+  #beginLater(fiber: RunnableFiber): void {
+    void Promise.resolve().then(() => this.#begin(fiber));
   }
 
   /** Does what runs guest code: now, or as soon as nothing forbids it, in the async context of this call. */
@@ -197,9 +207,12 @@ export class Scheduler implements FiberOwner, BackendHooks {
   }
 
   #begin(fiber: RunnableFiber): void {
-    // Almost always it can start at once, without a closure.
-    if (this.#isBusy() || this.#handover?.busy === true) this.#enter(() => this.#start(fiber));
+    if (this.#isBusy() || this.#handover?.busy === true) this.#startLater(fiber);
     else this.#start(fiber);
+  }
+
+  #startLater(fiber: RunnableFiber): void {
+    this.#enter(() => this.#start(fiber));
   }
 
   #start(fiber: RunnableFiber): void {
@@ -236,7 +249,6 @@ export class Scheduler implements FiberOwner, BackendHooks {
     else this.#resume(fiber, failed, value);
   }
 
-  /** A method of its own: where there is a closure, what it closes over is allocated even if the closure is not. */
   #arriveLater(waiter: Waiter, fiber: RunnableFiber, failed: boolean, value: unknown, yields: boolean): void {
     // It goes on without anybody's help, if not now: who waits for it meanwhile does not wait for ever.
     fiber.waitsFor = null;

@@ -68,6 +68,7 @@ export interface BinaryenModule {
   addFunctionExport(internal: string, external: string): Ref;
   setMemory(initial: number, maximum: number, exportName: string | null): void;
   hasMemory(): boolean;
+  getFeatures(): number;
   setFeatures(features: number): void;
   addCustomSection(name: string, contents: Uint8Array): void;
   addDebugInfoFileName(name: string): number;

@@ -41,9 +41,18 @@ export function optimise(binaryen: Binaryen, module: BinaryenModule, plan: Plan,
     binaryen.setPassArgument('no-inline', pattern);
     module.runPasses(['no-inline']);
   }
-  binaryen.setOptimizeLevel(optimizeLevel);
+  binaryen.setOptimizeLevel(canFlatten(binaryen, module, plan) ? optimizeLevel : Math.min(optimizeLevel, 3));
   binaryen.setShrinkLevel(shrinkLevel);
   module.optimize();
+}
+
+/**
+ * Level 4 is level 3 on code in flat form. Binaryen aborts on bringing a `try_table` into it, and refuses to with the branches
+ * on casts that its own passes make where there are GC types.
+ */
+function canFlatten({ Features }: Binaryen, module: BinaryenModule, { analysis }: Plan): boolean {
+  const hasGc = (module.getFeatures() & (Features['GC'] ?? 0)) !== 0;
+  return !hasGc && !analysis.functions.some((each) => each.tryTable);
 }
 
 export function emit(

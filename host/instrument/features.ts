@@ -39,7 +39,7 @@ export function chooseFeatures(binaryen: Binaryen, outline: Outline, analysis: A
     if (feature !== undefined) wanted.add(feature);
   }
   for (const feature of analysis.features) wanted.add(feature);
-  if (outline.gcTypes) wanted.add('GC');
+  if (outline.gcTypes || outline.hasGcReferences) wanted.add('GC');
   if (outline.extendedConstants) wanted.add('ExtendedConst');
   return bits(binaryen, wanted);
 }

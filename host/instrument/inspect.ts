@@ -130,7 +130,7 @@ function refuse(graph: CallGraph, target: Target): void {
   const every = matchSuspending(outline, ['*']);
   refuseCode(outline, analysis);
   if (target === 'asyncify') {
-    refuseForAsyncify(graph, every, new Set(graph.reach(every).causes.keys()));
+    refuseForAsyncify(graph, every, new Set(graph.reach(every).causes.keys()), DEFAULTS);
   }
   const stack = findShadowStack(outline, analysis, DEFAULTS);
   if (target === 'asyncify') findAllocator(outline, analysis, DEFAULTS, stack);
@@ -145,7 +145,7 @@ function engineNeeds(outline: Outline, analysis: Analysis, metadata: Metadata | 
     [analysis.functions.some((each) => each.tryTable), 'exception handling with try_table'],
     [analysis.functions.some((each) => each.legacyTry), 'legacy exception handling'],
     [analysis.features.has('TailCall'), 'tail calls'],
-    [analysis.features.has('GC') || outline.gcTypes, 'garbage-collected types'],
+    [analysis.features.has('GC') || outline.gcTypes || outline.hasGcReferences, 'garbage-collected types'],
     [analysis.features.has('RelaxedSIMD'), 'relaxed SIMD'],
     [outline.memories.some((each) => each.shared), 'shared memory (threads)'],
     [outline.memories.some((each) => each.is64), '64-bit memory'],

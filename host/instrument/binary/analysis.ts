@@ -23,6 +23,8 @@ export interface FunctionFacts {
   readonly tailCalls: boolean;
   readonly tryTable: boolean;
   readonly legacyTry: boolean;
+  /** `br_on_null`, `br_on_cast` and the like. */
+  readonly branchesOnReference: boolean;
   readonly stackSwitching: boolean;
   readonly referenceLocals: number;
   readonly unknown: number | null;
@@ -58,6 +60,8 @@ export interface Analysis {
 }
 
 const NONE: ReadonlySet<number> = new Set();
+/** `br_on_null`, `br_on_non_null`, `br_on_cast`, `br_on_cast_fail`. */
+const BRANCHES_ON_REFERENCE: ReadonlySet<number> = new Set([0xd5, 0xd6, 0xfb_0018, 0xfb_0019]);
 const NOWHERE: readonly IndirectCall[] = [];
 
 export function analyse(outline: Outline): Analysis {
@@ -81,6 +85,7 @@ export function analyse(outline: Outline): Analysis {
     let tailCalls = false;
     let tryTable = false;
     let legacyTry = false;
+    let branchesOnReference = false;
     let stackSwitching = false;
     let before = -1;
     let last = -1;
@@ -150,8 +155,10 @@ export function analyse(outline: Outline): Analysis {
           break;
         default:
           if (opcode >= Op.ContNew && opcode <= Op.Switch) stackSwitching = true;
-          else if (opcode >> 16 === 0xfb || (opcode >= 0xd3 && opcode <= 0xd6)) features.add('GC');
-          else if (opcode >> 16 === 0xfe) features.add('Atomics');
+          else if (opcode >> 16 === 0xfb || (opcode >= 0xd3 && opcode <= 0xd6)) {
+            features.add('GC');
+            branchesOnReference ||= BRANCHES_ON_REFERENCE.has(opcode);
+          } else if (opcode >> 16 === 0xfe) features.add('Atomics');
           else if (opcode >= 0xfd_0100 && opcode <= 0xfd_ffff) features.add('RelaxedSIMD');
           else if (opcode >= 0xfc_0013 && opcode <= 0xfc_0016) features.add('WideArithmetic');
       }
@@ -159,7 +166,7 @@ export function analyse(outline: Outline): Analysis {
       last = opcode;
     });
     if (tailCalls) features.add('TailCall');
-    if (references !== null) features.add('GC');
+    if (references !== null || body.hasGcReferences) features.add('GC');
     return {
       calls,
       indirectCalls: indirect ?? NOWHERE,
@@ -167,6 +174,7 @@ export function analyse(outline: Outline): Analysis {
       tailCalls,
       tryTable,
       legacyTry,
+      branchesOnReference,
       stackSwitching,
       referenceLocals: body.referenceLocals,
       unknown: body.unknown,

@@ -77,6 +77,8 @@ export interface Instruction {
 export interface Body {
   /** Types of the locals declared in the body (without parameters) that are references. */
   readonly referenceLocals: number;
+  /** Does it name types of references that came with garbage collection? */
+  readonly hasGcReferences: boolean;
   /** Opcode at which decoding stopped because it is unknown, else null. */
   readonly unknown: number | null;
 }
@@ -98,12 +100,17 @@ export function decodeBody(
     const count = reader.u32();
     if (isReference(readValueType(reader))) referenceLocals += count;
   });
+  const body = (unknown: number | null): Body => ({
+    referenceLocals,
+    hasGcReferences: reader.hasGcReferences,
+    unknown,
+  });
   const instruction: Instruction = { opcode: 0, offset: 0, end: 0, immediate: 0, second: 0 };
   while (!reader.done) {
-    if (!readInstruction(reader, instruction)) return { referenceLocals, unknown: instruction.opcode };
+    if (!readInstruction(reader, instruction)) return body(instruction.opcode);
     visit(instruction);
   }
-  return { referenceLocals, unknown: null };
+  return body(null);
 }
 
 /** Decodes a constant expression, such as the initial value of a global, to its end. */

@@ -60,6 +60,8 @@ export interface Outline {
   readonly types: readonly (FunctionType | null)[];
   /** Does the type section define structs, arrays, recursive groups or subtypes? */
   readonly gcTypes: boolean;
+  /** Are types of references named outside of code that came with garbage collection? */
+  readonly hasGcReferences: boolean;
   readonly imports: readonly Import[];
   /** Type index of every function, imports first. */
   readonly functionTypes: readonly number[];
@@ -93,6 +95,7 @@ export function readOutline(bytes: Uint8Array): Outline {
   const sections: Section[] = [];
   const types: (FunctionType | null)[] = [];
   let gcTypes = false;
+  let hasGcReferences = false;
   const constants: Constants = { extended: false };
   let imports: Import[] = [];
   const functionTypes: number[] = [];
@@ -125,7 +128,8 @@ export function readOutline(bytes: Uint8Array): Outline {
       importedMemories = memories.length;
     } else if (id === 3) {
       declaredBodies = section.list(() => functionTypes.push(section.u32())).length;
-    } else if (id === 5) section.list(() => memories.push(readLimits(section)));
+    } else if (id === 4) section.list(() => readTable(section, constants));
+    else if (id === 5) section.list(() => memories.push(readLimits(section)));
     else if (id === 6) section.list(() => globals.push(readGlobal(section, constants)));
     else if (id === 7) {
       exports = section.list(() => ({
@@ -144,6 +148,7 @@ export function readOutline(bytes: Uint8Array): Outline {
       reader.pos = sectionStart;
       throw reader.malformed(`an unknown section (${id})`);
     }
+    hasGcReferences ||= section.hasGcReferences;
   }
   if (bodies.length !== declaredBodies) {
     throw reader.malformed(`${declaredBodies} functions are declared, ${bodies.length} have a body;`);
@@ -157,6 +162,7 @@ export function readOutline(bytes: Uint8Array): Outline {
     sections,
     types,
     gcTypes,
+    hasGcReferences,
     imports,
     functionTypes,
     importedFunctions,
@@ -323,6 +329,15 @@ export function showLimits(limits: Limits): string {
   const size = limits.min === 1 ? '1 page' : `${limits.min} pages`;
   const flags = `${limits.shared ? ', shared' : ''}${limits.is64 ? ', 64-bit' : ''}`;
   return `${size} (${limits.min * 64} KiB)${limits.max === null ? '' : `, at most ${limits.max}`}${flags}`;
+}
+
+/** Its initial value stands behind it if a prefix says so. */
+function readTable(reader: Reader, seen: Constants): void {
+  const hasInitial = reader.bytes[reader.pos] === 0x40;
+  if (hasInitial) reader.skip(2);
+  readValueType(reader);
+  readLimits(reader);
+  if (hasInitial) readConstant(reader, seen);
 }
 
 function readGlobal(reader: Reader, seen: Constants): Global {

@@ -10,6 +10,8 @@ export class Reader {
   readonly bytes: Uint8Array;
   pos: number;
   end: number;
+  /** Has a type of references been read that came with garbage collection? See types.ts. */
+  hasGcReferences = false;
 
   /** Positions are offsets into the whole file, in sub-readers too: they share the bytes. */
   constructor(bytes: Uint8Array, pos: number = 0, end: number = bytes.length) {

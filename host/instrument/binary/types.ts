@@ -48,15 +48,22 @@ export function isReference(type: string): boolean {
   return !NUMERIC.has(type);
 }
 
+/** The heap types that are older than garbage collection, or independent of it. */
+const OLDER: ReadonlySet<string> = new Set(['func', 'extern', 'exn', 'noexn', 'cont', 'string']);
+
 export function readHeapType(reader: Reader): string {
   const start = reader.pos;
   const code = reader.s33();
-  if (code >= 0) return `$${code}`;
+  if (code >= 0) {
+    reader.hasGcReferences = true;
+    return `$${code}`;
+  }
   const name = HEAP[code + 0x80];
   if (name === undefined) {
     reader.pos = start;
     throw reader.malformed('an unknown heap type');
   }
+  reader.hasGcReferences ||= !OLDER.has(name);
   return name;
 }
 
@@ -65,6 +72,7 @@ export function readValueType(reader: Reader): string {
   const simple = SIMPLE[code];
   if (simple !== undefined) return simple;
   const heap = HEAP[code];
+  reader.hasGcReferences ||= heap === undefined ? code === 0x63 || code === 0x64 : !OLDER.has(heap);
   if (heap !== undefined) return `${heap}ref`;
   if (code === 0x64) return `(ref ${readHeapType(reader)})`;
   if (code === 0x63) return `(ref null ${readHeapType(reader)})`;

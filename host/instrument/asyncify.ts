@@ -19,7 +19,9 @@ import { describe } from './plan.ts';
 import type { Plan, Report, Rewritten } from './plan.ts';
 import type { Preparation } from './preparation.ts';
 import { OTHER_TARGET, referenceSuspects, unsupported } from './refuse.ts';
+import { cannotFlatten } from './select.ts';
 import { RESUMED } from './fast-path/bodies.ts';
+import { NotFlat } from './fast-path/branch-values.ts';
 import { attachLocations, NO_LOCATIONS } from './source-map.ts';
 import type { Locations } from './source-map.ts';
 import { Walker } from './walk.ts';
@@ -101,14 +103,32 @@ class Rewriter {
    * constants, so that nothing that a pass looks for can hide in them.
    */
   #flattenOpaque(): void {
-    const tryTable = this.#walker.raw.id('TryTable');
+    const { selection, settings } = this.#plan;
+    const rigid = new Map(this.#rigid().map((index) => [this.#name(index), index]));
+    const searched = new Set([...selection.instrumented, ...this.#leftOut()]);
+    const hidden: string[] = [];
     for (const func of this.#walker.functions(this.#module)) {
-      const tree = this.#walker.tree(func);
-      if (!tree.opaque) continue;
-      // Binaryen cannot flatten a try_table, and none is in a function that may wait.
-      if (tree.ids.includes(tryTable)) continue;
-      this.#module.runPassesOnFunction(this.#walker.raw.functionName(func), ['flatten']);
+      if (!this.#walker.tree(func).opaque) continue;
+      const name = this.#walker.raw.functionName(func);
+      const index = rigid.get(name);
+      if (index === undefined) this.#module.runPassesOnFunction(name, ['flatten']);
+      // Binaryen's pass knows what it does not show.
+      else if (settings.fastPath && searched.has(index)) hidden.push(name);
     }
+    if (hidden.length > 0) {
+      throw unsupported(
+        `${subject(this.#inSource(hidden), 'has', 'have')} a branch that tests a reference (br_on_null, br_on_cast and the like) beside an instruction whose operands Binaryen does not show (table.fill, table.copy, table.init and the like), so that calls in them cannot be found. ` +
+          `Put one of the two into a function of its own. ${OTHER_TARGET}`,
+      );
+    }
+  }
+
+  /** The functions that Binaryen cannot bring into flat form, by index in the source. */
+  #rigid(): number[] {
+    const { graph, outline, analysis } = this.#plan;
+    return analysis.functions
+      .map((_, offset) => outline.importedFunctions + offset)
+      .filter((index) => cannotFlatten(graph, index));
   }
 
   #addCatchDepth(): boolean {
@@ -158,13 +178,8 @@ class Rewriter {
     const functions = [...this.#walker.functions(this.#module)];
     const select = (wanted: ReadonlySet<string>): Ref[] =>
       functions.filter((func) => wanted.has(raw.functionName(func)));
-    const { references, ...counted } = addSwitching(
-      this.#walker,
-      this.#module,
-      select(rewritten),
-      select(leftOut),
-      waits,
-      {
+    const switching = this.#named(() =>
+      addSwitching(this.#walker, this.#module, select(rewritten), select(leftOut), waits, {
         isPoint: (id, expression) => {
           // What a tail call reaches returns to another function. Indirect calls that cannot suspend are hidden.
           if (id === indirect) return raw.call('CallIndirectIsReturn')(expression) === 0;
@@ -174,11 +189,32 @@ class Rewriter {
         mayCopy: settings.shrinkLevel === 0,
         isRewritten: (callee) => rewritten.has(callee),
         onCopy: (func, copy, original) => this.#locations.copy(func, copy, original),
-      },
+      }),
     );
     restore();
-    if (references.length > 0) throw keepsReferences(references);
+    const { references, ...counted } = switching;
+    if (references.length > 0) throw keepsReferences(this.#inSource(references));
     return counted;
+  }
+
+  /** Runs a pass, and says whose code it could not rewrite. */
+  #named<T>(pass: () => T): T {
+    try {
+      return pass();
+    } catch (error) {
+      if (!(error instanceof NotFlat)) throw error;
+      throw unsupported(
+        `${subject(this.#inSource([error.func]), 'has', 'have')} a branch that tests a reference (br_on_null, br_on_cast and the like) out of a block in which code may suspend, with a value for it. ` +
+          `Put the calls that may suspend into a function of their own. ${OTHER_TARGET}`,
+      );
+    }
+  }
+
+  /** Binaryen calls functions without a name by their index; in the source they may have an export. */
+  #inSource(names: readonly string[]): string[] {
+    const { outline } = this.#plan;
+    const known = new Map(outline.functionTypes.map((_, index) => [this.#name(index), functionName(outline, index)]));
+    return names.map((name) => known.get(name) ?? name);
   }
 
   /** @returns what brings them back */
@@ -215,7 +251,10 @@ class Rewriter {
       argument('asyncify-addlist', named(added));
       argument('asyncify-propagate-addlist', '1');
     }
-    if (settings.remove.length > 0) argument('asyncify-removelist', named(removed));
+    // Indirect calls are not hidden in functions that Asyncify could not rewrite.
+    const rigid = settings.only.length > 0 ? [] : this.#rigid().filter((index) => !instrumented.has(index));
+    const kept = new Set([...removed, ...rigid]);
+    if (kept.size > 0) argument('asyncify-removelist', named(kept));
     if (settings.asserts) argument('asyncify-asserts', '1');
     this.#binaryen.setOptimizeLevel(ASYNCIFY_LEVEL);
     this.#binaryen.setShrinkLevel(0);
@@ -238,8 +277,18 @@ class Rewriter {
     const { instrumented } = this.#plan.selection;
     if (error instanceof WebAssembly.RuntimeError || error instanceof RangeError) return;
     const suspects = referenceSuspects(outline, analysis, instrumented);
-    if (suspects.length === 0) return;
-    throw keepsReferences(this.#guilty(suspects.slice(0, 64)).map((index) => functionName(outline, index)));
+    const guilty = suspects.length > 0 ? this.#guilty(suspects.slice(0, 64)) : this.#firstGuilty([...instrumented]);
+    if (guilty.length > 0) throw keepsReferences(guilty.map((index) => functionName(outline, index)));
+  }
+
+  /** Whose blocks have values that are references, which no list of types tells: found by halving. */
+  #firstGuilty(among: readonly number[]): readonly number[] {
+    let left = among;
+    while (left.length > 1) {
+      const half = left.slice(0, left.length >> 1);
+      left = this.#fails(half) ? half : left.slice(half.length);
+    }
+    return left.length === 1 && this.#fails(left) ? left : [];
   }
 
   /** Those that fail alone; then those that fail only if what they call may suspend. */
@@ -285,13 +334,18 @@ class Rewriter {
 }
 
 function keepsReferences(functions: readonly string[]): FiberError {
-  const names = functions.map((name) => `"${name}"`);
-  const subject =
-    names.length === 1 ? `The function ${names[0] ?? ''} keeps` : `The functions ${enumerate(names, 3)} keep`;
   return unsupported(
-    `${subject} a reference (externref, funcref or a GC type) alive across a call that may suspend; such values cannot be written into memory. ` +
+    `${subject(functions, 'keeps', 'keep')} a reference (externref, funcref or a GC type) alive across a call that may suspend; such values cannot be written into memory. ` +
       `Keep it in a table or a global across the call, and a number in the function. ${OTHER_TARGET}`,
   );
+}
+
+/** The beginning of a sentence about functions. */
+function subject(functions: readonly string[], one: string, several: string): string {
+  const names = functions.map((name) => `"${name}"`);
+  return names.length === 1
+    ? `The function ${names[0] ?? ''} ${one}`
+    : `The functions ${enumerate(names, 3)} ${several}`;
 }
 
 /**

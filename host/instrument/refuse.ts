@@ -11,6 +11,7 @@ import { functionImports, functionName } from './binary/module.ts';
 import type { Import, Outline } from './binary/module.ts';
 import { isReference, showSignature } from './binary/types.ts';
 import { enumerate, nearMatches, wildcard } from './lists.ts';
+import type { Settings } from './options.ts';
 
 /** Refuses a module as a whole, whatever is asked of it. */
 export function refuseModule(outline: Outline): void {
@@ -203,14 +204,14 @@ export function refuseCode(outline: Outline, analysis: Analysis): void {
  * Refuses what a function that Asyncify is to instrument must not contain.
  *
  * @param instrumented indices, see `selectFunctions`
- * @param asserts will the other functions be made to trap at a suspension?
- * @param watched functions with indirect calls that are made to trap at one
+ * @param how the settings that decide how it is done
+ * @param watched functions with indirect calls that are made to trap at a suspension
  */
 export function refuseForAsyncify(
   graph: CallGraph,
   suspending: ReadonlySet<number>,
   instrumented: ReadonlySet<number>,
-  asserts: boolean = false,
+  { asserts, closedTables, fastPath }: Pick<Settings, 'asserts' | 'closedTables' | 'fastPath'>,
   watched: ReadonlySet<number> = new Set(),
 ): void {
   const { outline, analysis } = graph;
@@ -218,6 +219,8 @@ export function refuseForAsyncify(
     refuse(names, has, `${remedy} ${OTHER_TARGET}`);
   const all = (test: Test): string[] => having(outline, analysis, test);
   const among = (test: Test, functions = instrumented): string[] => having(outline, analysis, test, functions);
+  const LEGACY_EXCEPTIONS =
+    'Compile with legacy exception handling (emcc -sWASM_LEGACY_EXCEPTIONS=1, clang -mllvm -wasm-use-legacy-eh=true).';
   const NO_TAIL_CALLS = 'Compile without tail calls: -mno-tail-call, -C target-feature=-tail-call, no musttail';
   const KEEP_OUT = 'If it never waits, leave it out with --remove.';
 
@@ -246,10 +249,25 @@ export function refuseForAsyncify(
   refuseThat(
     among((facts) => facts.tryTable),
     'a try_table (the new form of exception handling), and may be waiting at a suspension, which Asyncify cannot instrument',
-    `Compile with legacy exception handling (emcc -sWASM_LEGACY_EXCEPTIONS=1, clang -mllvm -wasm-use-legacy-eh=true). ${KEEP_OUT}`,
+    `${LEGACY_EXCEPTIONS} ${KEEP_OUT}`,
   );
-  const definite = (type: number): boolean =>
-    (outline.types[type]?.results ?? []).some((each) => each.startsWith('(ref ') && !each.startsWith('(ref null'));
+  // Binaryen's own assertions reach into one, and do not know of the calls that are hidden from it.
+  if (closedTables || (asserts && fastPath)) {
+    const leftOut = [...graph.reach(suspending).causes.keys()].filter((index) => !instrumented.has(index));
+    refuseThat(
+      among((facts) => facts.tryTable, new Set([...leftOut, ...watched])),
+      'a try_table (the new form of exception handling), in which calls cannot be watched for suspensions',
+      `${LEGACY_EXCEPTIONS} ${closedTables ? 'Or instrument without --closed-tables.' : 'Or instrument with --no-fast-path.'}`,
+    );
+  }
+  if (!fastPath) {
+    refuseThat(
+      among((facts) => facts.branchesOnReference),
+      "a branch that tests a reference (br_on_null, br_on_cast and the like), and may be on the stack at a suspension, which Binaryen's Asyncify pass cannot instrument",
+      `Instrument without --no-fast-path. ${KEEP_OUT}`,
+    );
+  }
+  const definite = (type: number): boolean => (outline.types[type]?.results ?? []).some(isDefinite);
   refuseThat(
     all(
       (facts) =>
@@ -258,6 +276,11 @@ export function refuseForAsyncify(
     ),
     'a call that returns a reference that cannot be null, on which Asyncify fails even where nothing suspends',
     'Let the called function return a nullable reference.',
+  );
+  refuseThat(
+    among((_, index) => takes(outline, index, isDefinite)),
+    'a parameter or a result that is a reference that cannot be null, and may be on the stack at a suspension, where there is none to hand over',
+    `Let it be nullable. ${KEEP_OUT}`,
   );
   const reached = [...suspending, ...instrumented].map((index) => outline.functionTypes[index] ?? -1);
   const types = new Set(reached.map((type) => graph.types.canonical(type)));
@@ -273,14 +296,25 @@ export function refuseForAsyncify(
 export const OTHER_TARGET: string =
   'Or instrument it for engines that switch stacks themselves, which carry everything: --target jspi.';
 
-type Test = (facts: FunctionFacts) => boolean;
+type Test = (facts: FunctionFacts, index: number) => boolean;
+
+/** A reference that cannot be null. */
+function isDefinite(type: string): boolean {
+  return type.startsWith('(ref ') && !type.startsWith('(ref null');
+}
+
+/** Has the type of a function anything like that among its parameters and results? */
+function takes(outline: Outline, index: number, test: (type: string) => boolean): boolean {
+  const { params = [], results = [] } = outline.types[outline.functionTypes[index] ?? -1] ?? {};
+  return [...params, ...results].some(test);
+}
 
 /** Names of the functions that pass a test. */
 function having(outline: Outline, analysis: Analysis, test: Test, among: ReadonlySet<number> | null = null): string[] {
   const names: string[] = [];
   for (const [offset, facts] of analysis.functions.entries()) {
     const index = outline.importedFunctions + offset;
-    if (test(facts) && (among === null || among.has(index))) names.push(`"${functionName(outline, index)}"`);
+    if (test(facts, index) && (among === null || among.has(index))) names.push(`"${functionName(outline, index)}"`);
   }
   return names;
 }

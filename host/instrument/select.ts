@@ -43,17 +43,28 @@ export function selectFunctions(graph: CallGraph, suspending: ReadonlySet<number
   }
   const roots = new Set([...suspending, ...added]);
   const reach = graph.reach(roots, { removed, ignoreIndirect, closedTables });
+  const instrumented = new Set([...reach.causes.keys(), ...added]);
   const promised = ignoreIndirect || closedTables;
   const unpromised = promised ? graph.reach(roots, { removed }) : reach;
   return {
-    instrumented: new Set([...reach.causes.keys(), ...added]),
+    instrumented,
     added,
     removed,
     handlingOf(caller, call) {
+      if (!instrumented.has(caller) && cannotFlatten(graph, caller)) return 'seen';
       if (added.has(caller) || reach.maySuspend(call)) return 'seen';
       return unpromised.maySuspend(call) ? 'watched' : 'hidden';
     },
   };
+}
+
+/**
+ * Can Binaryen not bring a function into flat form, so that what its C interface does not show of it stays hidden? No call in
+ * it is to be put out of sight then: it could not be brought back.
+ */
+export function cannotFlatten({ outline, analysis }: CallGraph, index: number): boolean {
+  const facts = analysis.functions[index - outline.importedFunctions];
+  return facts !== undefined && (facts.tryTable || facts.branchesOnReference);
 }
 
 /** The functions with indirect calls that are watched. */

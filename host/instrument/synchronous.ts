@@ -87,7 +87,7 @@ function functionsToSuspend(graph: CallGraph, suspending: ReadonlySet<number>, s
   }
   const selection = selectFunctions(graph, suspending, settings);
   const watched = watchedFunctions(graph, selection);
-  refuseForAsyncify(graph, suspending, selection.instrumented, settings.asserts, watched);
+  refuseForAsyncify(graph, suspending, selection.instrumented, settings, watched);
   return selection;
 }
 

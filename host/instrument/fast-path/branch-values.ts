@@ -14,9 +14,16 @@ import type { BinaryenModule, Ref } from '../binaryen.ts';
 import type { Walker } from '../walk.ts';
 import type { Shape } from './shape.ts';
 
-/** Thrown for a branch that cannot be rewritten, such as `br_on_cast`. */
+/** Thrown for a branch that cannot be rewritten, such as `br_on_cast`; Binaryen cannot bring such code into flat form either. */
 export class NotFlat extends Error {
   override readonly name = 'NotFlat';
+  /** Binaryen's name of the function. */
+  readonly func: string;
+
+  constructor(func: string) {
+    super();
+    this.func = func;
+  }
 }
 
 /**
@@ -104,7 +111,7 @@ class Pass {
         this.#branches.set(at, { names: [...new Set(names)], isSwitch: true });
       } else if (id === brOn) {
         const target = this.#blocks.get(raw.call('BrOnGetName')(expression));
-        if (target !== undefined && shape.holds(target.at)) throw new NotFlat();
+        if (target !== undefined && shape.holds(target.at)) throw new NotFlat(raw.functionName(this.#func));
       }
     }
   }

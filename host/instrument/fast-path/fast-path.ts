@@ -30,8 +30,8 @@
  */
 import type { BinaryenModule, Ref } from '../binaryen.ts';
 import type { Walker } from '../walk.ts';
-import { Bodies } from './bodies.ts';
-import { NotFlat, takeValuesOffBranches } from './branch-values.ts';
+import { Bodies, RESUMED } from './bodies.ts';
+import { takeValuesOffBranches } from './branch-values.ts';
 import { Frames, type WindowAccess } from './frames.ts';
 import { liveBehind } from './liveness.ts';
 import { type Lowered, Lowering } from './lower.ts';
@@ -62,7 +62,10 @@ export interface FastPaths {
   readonly references: readonly string[];
 }
 
-/** @param functions to be rewritten */
+/**
+ * @param functions to be rewritten
+ * @throws NotFlat
+ */
 export function addFastPaths(
   walker: Walker,
   module: BinaryenModule,
@@ -102,7 +105,7 @@ class FastPathPass implements FastPaths {
     const { raw } = this.#walker;
     const name = raw.functionName(func);
     const { state, window, onCopy } = this.#options;
-    const lowered = this.#lower(func, name);
+    const lowered = this.#lower(func);
     if (lowered === null) return;
     raw.call('FunctionSetBody')(func, lowered.body);
     const alive = this.#findAlive(func, lowered);
@@ -120,12 +123,31 @@ class FastPathPass implements FastPaths {
     const bodies = new Bodies(this.#walker, this.#module, { func, lowered, frames, state, results, onCopy, ...places });
     if (isDouble) bodies.two();
     else bodies.one();
+    if (this.#hasDefinite(func)) {
+      for (const each of isDouble ? [name, `${RESUMED}${name}`] : [name]) {
+        this.#module.runPassesOnFunction(each, ['vacuum']);
+      }
+    }
     for (const { layout } of places.groups) this.largestFrame = Math.max(this.largestFrame, layout.size);
     this.functions++;
   }
 
   finish(): void {
     this.#parts.finish();
+  }
+
+  /**
+   * Has a function locals for references that cannot be null? These must be set before they are read, whatever is jumped over:
+   * Binaryen looks for those that are not behind each of its passes, and lets them be null.
+   */
+  #hasDefinite(func: Ref): boolean {
+    const { raw } = this.#walker;
+    const { i32, i64, f32, f64, v128 } = raw.binaryen;
+    const isNullable = raw.call('TypeIsNullable');
+    return this.#walker
+      .locals(func)
+      .flatMap((type) => raw.binaryen.expandType(type))
+      .some((type) => ![i32, i64, f32, f64, v128].includes(type) && isNullable(type) === 0);
   }
 
   /** What one call takes of the native stack while it is resumed, at the most: code that has just begun to run keeps all locals there. */
@@ -135,17 +157,11 @@ class FastPathPass implements FastPaths {
   }
 
   /** Null if nothing in it can suspend. */
-  #lower(func: Ref, name: string): Lowered | null {
+  #lower(func: Ref): Lowered | null {
     const shape = (): Shape => new Shape(this.#walker, this.#walker.tree(func), this.#options.isPoint);
     let now = shape();
     if (!now.holds(0)) return null;
-    try {
-      if (takeValuesOffBranches(this.#walker, this.#module, func, now)) now = shape();
-    } catch (error) {
-      if (!(error instanceof NotFlat)) throw error;
-      this.#module.runPassesOnFunction(name, ['flatten']);
-      now = shape();
-    }
+    if (takeValuesOffBranches(this.#walker, this.#module, func, now)) now = shape();
     return new Lowering(this.#walker, this.#module, func, now, this.#options.state).run();
   }
 

@@ -20,6 +20,13 @@ export function hideTailCalls(walker: Walker, module: BinaryenModule): Restore {
   /** Result type of a tail call, whose own type is `unreachable`. */
   const results = (kind: string, call: Ref): Ref => {
     if (kind === 'CallIndirect') return raw.call('CallIndirectGetResults')(call);
+    if (kind === 'CallRef') {
+      // Of a null reference nobody knows the type, and none is needed.
+      const target = raw.getType(raw.call('CallRefGetTarget')(call));
+      if (target === unreachable) return unreachable;
+      const type = raw.call('TypeGetHeapType')(target);
+      return raw.call('HeapTypeIsSignature')(type) === 0 ? unreachable : raw.call('SignatureTypeGetResults')(type);
+    }
     return raw.call('FunctionGetResults')(raw.call('GetFunction')(module.ptr, raw.call('CallGetTarget')(call)));
   };
   /** What stands in the place of each tail call. */

@@ -21,7 +21,7 @@ export type Done<Result> = { readonly result: Result } | { readonly lost: string
 /** No step takes so long. Milliseconds. */
 const PATIENCE = 180_000;
 /** Binaryen's memory never shrinks. */
-const TASKS_PER_PROCESS = 500;
+const TASKS_PER_PROCESS = 2000;
 
 /** @param script of the processes, which ends with `serveTasks` */
 export async function share<Task, Result>(

@@ -1,6 +1,8 @@
 /** One case of the fuzzer: everything follows from its seed. */
+import { analyse } from '../../../host/instrument/binary/analysis.ts';
+import { readOutline } from '../../../host/instrument/binary/module.ts';
 import { inspect, instrument } from '../../../host/instrument/index.ts';
-import type { InstrumentOptions } from '../../../host/instrument/index.ts';
+import type { Inspection, InstrumentOptions } from '../../../host/instrument/index.ts';
 import { compareBursts, compareCalls, Difference, TooDeep } from './compare.ts';
 import type { Counts } from './compare.ts';
 import { chooseRecipe, OURS } from './generate.ts';
@@ -19,6 +21,8 @@ export interface Form {
   readonly way: Way;
   readonly debugNames: boolean;
   readonly windowSize: number;
+  /** Is it promised that the host writes no table? */
+  readonly closedTables: boolean;
   /** How many guests of it run at the same time. */
   readonly guests: number;
 }
@@ -31,10 +35,12 @@ export interface Case {
   readonly waiting: number;
   /** Names of the imports that may; null: all. */
   readonly suspending: number | null;
+  /** Does the host put functions into the tables that it sees? */
+  readonly tampering: boolean;
 }
 
 export type Result =
-  | ({ readonly kind: 'same' } & Readonly<Counts>)
+  | ({ readonly kind: 'same'; readonly forms: readonly Form[] } & Readonly<Counts>)
   | { readonly kind: 'skipped'; readonly why: string }
   | { readonly kind: 'different'; readonly what: string };
 
@@ -43,11 +49,13 @@ export type Phase = 'generating' | 'running the original' | 'instrumenting' | 'c
 export function chooseCase(seed: number): Case {
   const random = new Random(seed);
   const [way, ...others] = random.shuffled(possibleWays());
+  const tampering = random.chance(0.3);
   const form = (guests: number, way: Way): Form => ({
     level: random.pick(ALL_LEVELS),
     way,
     debugNames: random.chance(0.5),
     windowSize: random.pick([64, 64, 256, 1024, 16_384]),
+    closedTables: !tampering && random.chance(0.5),
     guests,
   });
   return {
@@ -56,6 +64,7 @@ export function chooseCase(seed: number): Case {
     forms: random.chance(0.5) ? [form(1, way), form(1, others[0] ?? way)] : [form(1 + random.below(3), way)],
     waiting: random.pick([0.02, 0.1, 0.3, 0.5, 0.8, 1]),
     suspending: random.chance(0.25) ? random.next() : null,
+    tampering,
   };
 }
 
@@ -67,8 +76,10 @@ export async function runCase(
 ): Promise<Result> {
   const counts: Counts = { calls: 0, waits: 0, gates: 0 };
   try {
-    const why = await compareForms(chosen, wasm, note, counts);
-    return why === null ? { kind: 'same', ...counts } : { kind: 'skipped', why };
+    const compared = await compareForms(chosen, wasm, note, counts);
+    return typeof compared === 'string'
+      ? { kind: 'skipped', why: compared }
+      : { kind: 'same', forms: compared, ...counts };
   } catch (error) {
     if (error instanceof TooDeep) return { kind: 'skipped', why: "the engine's stack ended" };
     if (error instanceof Difference) return { kind: 'different', what: error.message };
@@ -76,33 +87,37 @@ export async function runCase(
   }
 }
 
-/** @returns why nothing was compared, or null */
+/** @returns the forms that were compared; or why none was */
 async function compareForms(
   chosen: Case,
   wasm: Uint8Array<ArrayBuffer>,
   note: (phase: Phase) => void,
   counts: Counts,
-): Promise<string | null> {
+): Promise<readonly Form[] | string> {
   // Binaryen's fuzzer uses what no engine has yet.
   if (!WebAssembly.validate(wasm)) return 'the engine does not accept the module';
   const random = new Random(chosen.seed).fork('run');
   const inspection = inspect(wasm);
+  if (mixesExceptions(wasm)) return 'the module has both forms of exceptions, which engines accept by accident at most';
   if (!canImport(inspection.imports)) return 'the engine has no tag for what JavaScript throws';
   const answers = chooseAnswers(random.fork('answers'));
 
   note('instrumenting');
   const instrumented = [];
+  let refused = '';
   for (const form of chosen.forms) {
     const result = await instrumentAs(form, chosen, wasm);
-    if (typeof result === 'string') return result;
-    instrumented.push({ form, result });
+    if (typeof result === 'string') refused = result;
+    else instrumented.push({ form, result });
   }
+  if (instrumented.length === 0) return refused;
 
   note('running the original');
   let expected: Subject | null = null;
   let failure = '';
   try {
     expected = original(wasm, inspection, new Host(answers));
+    tamper(chosen, expected, inspection, random.fork('tampering'));
   } catch (error) {
     failure = threw(error);
   }
@@ -121,7 +136,9 @@ async function compareForms(
       host.manner = new Sometimes(random.fork(`manner ${subjects.length}`), chosen.waiting);
       try {
         const bytes = result.wasm as Uint8Array<ArrayBuffer>;
-        subjects.push(await fibers(name, bytes, inspection, host, { backend, windowSize }));
+        const subject = await fibers(name, bytes, inspection, host, { backend, windowSize });
+        tamper(chosen, subject, inspection, random.fork('tampering'));
+        subjects.push(subject);
       } catch (error) {
         if (expected === null && threw(error) === failure) continue;
         throw error;
@@ -136,11 +153,39 @@ async function compareForms(
   // On JSPI other promises are in between, so that several fibers take turns in another order.
   const asyncify = subjects.filter((each) => each.guest.backend === 'asyncify');
   if (asyncify.length > 1) await compareBursts(asyncify, all, room, random.fork('bursts'), counts);
-  return null;
+  return instrumented.map(({ form }) => form);
 }
 
-export function describeForm({ level, way, debugNames, windowSize }: Form): string {
-  return `${way} ${level} (window ${windowSize}${debugNames ? ', names' : ''})`;
+/** Puts functions of the module into tables that it exports, the same into all subjects. */
+function tamper({ tampering }: Case, { tables, raw }: Subject, inspection: Inspection, random: Random): void {
+  const all = callables(inspection);
+  for (const table of tampering && all.length > 0 ? tables : []) {
+    for (let left = Math.min(table.length, 4); left > 0; left--) {
+      const index = random.below(table.length);
+      const name = all[random.below(all.length)]?.name ?? '';
+      table.set(index, raw(name));
+    }
+  }
+}
+
+/**
+ * Binaryen's fuzzer uses references to exceptions beside `try`. Engines want one or the other; V8 finds out only where a body
+ * names the type of such a reference, and a local that an optimiser adds does.
+ */
+function mixesExceptions(wasm: Uint8Array): boolean {
+  const outline = readOutline(wasm);
+  const { functions } = analyse(outline);
+  const isNew = (type: string): boolean => /\bexn(ref)?\b/.test(type);
+  return (
+    functions.some((each) => each.legacyTry) &&
+    (functions.some((each) => each.tryTable) ||
+      outline.types.some((each) => each !== null && [...each.params, ...each.results].some(isNew)) ||
+      outline.globals.some(({ type }) => isNew(type)))
+  );
+}
+
+export function describeForm({ level, way, debugNames, windowSize, closedTables }: Form): string {
+  return `${way} ${level} (window ${windowSize}${debugNames ? ', names' : ''}${closedTables ? ', closed tables' : ''})`;
 }
 
 export function optionsOf(form: Form, suspending: readonly string[]): InstrumentOptions {
@@ -149,6 +194,7 @@ export function optionsOf(form: Form, suspending: readonly string[]): Instrument
     allocator: [`${OURS}alloc`, `${OURS}free`],
     shadowStack: 'none',
     debugNames: form.debugNames,
+    ...(form.way === 'jspi' ? {} : { closedTables: form.closedTables }),
     ...LEVELS[form.level],
     ...WAYS[form.way],
   };

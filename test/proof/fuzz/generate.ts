@@ -1,12 +1,16 @@
 /**
  * Random modules: those of Binaryen's own fuzzer (`wasm-opt -ttf`), changed by random passes of Binaryen, and made fit to be
  * compared. Their NaNs are canonical (`--denan`), since engines and optimisers are free in the bits of others; what they log
- * can be read by JavaScript; and memory and globals are exported, so that they can be looked at.
+ * can be read by JavaScript; memory and globals are exported, so that they can be looked at; and what is copied inside of the
+ * memory is never so large that the window of the runtime would be copied along, which no comparison could tell from a fault.
  */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import binaryen from 'binaryen';
+import { ModuleEdit } from '../../../host/instrument/binary/edit.ts';
+import { readOutline } from '../../../host/instrument/binary/module.ts';
+import { readTables } from '../../../host/instrument/binary/tables.ts';
 import type { Random } from '../random.ts';
 import { WasmOpt } from './wasm-opt.ts';
 
@@ -24,6 +28,8 @@ export interface Recipe {
   /** May the runtime be told where there is room, and the globals be seen? A module optimises better without. */
   readonly showGlobals: boolean;
   readonly names: boolean;
+  /** Does the host get at the tables? What it could put there decides who may suspend. */
+  readonly exportTables: boolean;
   /** Address of the room that the allocator gives, which the module itself hardly ever touches. */
   readonly room: number;
 }
@@ -45,6 +51,7 @@ const FEATURES: readonly [readonly string[], ...(readonly string[])[]] = [
   ['reference-types'],
   ['exception-handling', 'reference-types'],
   ['tail-call'],
+  ['gc', 'reference-types', 'tail-call'],
 ];
 
 const PASSES: readonly [readonly string[], ...(readonly string[])[]] = [
@@ -63,19 +70,20 @@ const FLAT_PASSES: readonly (readonly string[])[] = [['--flatten', '--rereloop']
 
 export function chooseRecipe(random: Random): Recipe {
   const features = random.pick(FEATURES);
-  // In flat form Binaryen knows no exceptions.
-  const passes = random.pick<readonly string[]>(
-    features.includes('exception-handling') ? PASSES : [...PASSES, ...FLAT_PASSES],
-  );
+  // In flat form Binaryen knows no exceptions, and no garbage-collected types.
+  const isFlat = !features.includes('exception-handling') && !features.includes('gc');
+  const passes = random.pick<readonly string[]>(isFlat ? [...PASSES, ...FLAT_PASSES] : PASSES);
   // Most of the modules also say where they go: at entries, in loops and at returns. Each is an import that may wait.
   const logs = random.chance(0.75) ? ['--log-execution'] : [];
-  const size = 200 + random.below(random.chance(0.2) ? 20_000 : 5000);
+  const exceptions = features.includes('exception-handling') && random.chance(0.3) ? ['--translate-to-exnref'] : [];
+  const size = 200 + random.below(random.chance(0.1) ? 16_000 : 3500);
   return {
     input: random.fork('input').bytes(size),
     features,
-    passes: ['--denan', ...passes, ...logs],
+    passes: ['--denan', ...passes, ...logs, ...exceptions],
     showGlobals: random.chance(0.5),
     names: random.chance(0.5),
+    exportTables: random.chance(0.5),
     room: 0x8000 + 16 * random.below(0x4000),
   };
 }
@@ -133,12 +141,34 @@ function prepare(wasm: Uint8Array, recipe: Recipe): Uint8Array<ArrayBuffer> {
       }
     }
     binaryen.setDebugInfo(recipe.names);
-    return Uint8Array.from(module.emitBinary());
+    return withShortCopies(module.emitBinary(), recipe.exportTables);
   } finally {
     binaryen.setDebugInfo(false);
     module.dispose();
   }
 }
+
+/** Bytes. The room begins behind it, and what is below the window ends before. */
+const LONGEST_COPY = 0x3fff;
+
+function withShortCopies(wasm: Uint8Array, exportTables: boolean): Uint8Array<ArrayBuffer> {
+  const outline = readOutline(wasm);
+  // What is not to be exported is no longer to be found by its kind.
+  const { exports } = outline;
+  const { tables } = readTables(outline);
+  const edit = new ModuleEdit(
+    exportTables ? outline : { ...outline, exports: exports.filter(({ kind }) => kind !== 'table') },
+  );
+  if (exportTables) for (const index of tables.keys()) edit.addExport(`${OURS}table.${index}`, 'table', index);
+  edit.watch((body) => (instruction) => {
+    if (instruction.opcode !== MEMORY_COPY) return;
+    body.insert(instruction, (code) => void code.constant(LONGEST_COPY).op(I32_AND));
+  });
+  return Uint8Array.from(edit.write(() => false).wasm);
+}
+
+const I32_AND = 0x71;
+const MEMORY_COPY = 0xfc_000a;
 
 /** Spelt as binaryen.js spells them. */
 const SPELT: Readonly<Record<string, string>> = {
@@ -146,6 +176,7 @@ const SPELT: Readonly<Record<string, string>> = {
   'reference-types': 'ReferenceTypes',
   'exception-handling': 'ExceptionHandling',
   'tail-call': 'TailCall',
+  gc: 'GC',
 };
 
 function featuresOf(recipe: Recipe, known: Readonly<Record<string, number>>): number {

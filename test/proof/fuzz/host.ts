@@ -17,6 +17,8 @@ export interface Answers {
   readonly values: readonly number[];
   /** Every so many calls one fails; 0: none does. */
   readonly failing: number;
+  /** Every so many calls the host calls the guest before it answers, perhaps while the guest waits for it; 0: never. */
+  readonly calling: number;
 }
 
 /** How a host calls the guest that called it. */
@@ -47,7 +49,8 @@ const INTERESTING = [0, 1, -1, 2, 3, 4, 7, 8, 16, 31, 100, 255, -128, 65_535, 2 
 
 export function chooseAnswers(random: Random): Answers {
   const values = Array.from({ length: 61 }, () => (random.chance(0.7) ? random.pick(INTERESTING) : random.next() | 0));
-  return { values, failing: random.chance(0.5) ? 0 : 3 + random.below(60) };
+  const failing = random.chance(0.5) ? 0 : 3 + random.below(60);
+  return { values, failing, calling: random.chance(0.7) ? 0 : 5 + random.below(60) };
 }
 
 export class Host {
@@ -94,7 +97,8 @@ export class Host {
   }
 
   #answer(name: string, results: readonly string[], count: number): unknown {
-    const { values, failing } = this.#answers;
+    const { values, failing, calling } = this.#answers;
+    if (calling > 0 && count % calling === 0) this.#callNow(count);
     if (name === 'throw' || (failing > 0 && count % failing === 0)) {
       throw new Error(`the host fails at call ${count}`);
     }
@@ -111,18 +115,26 @@ export class Host {
   #callBack(index: number, caught: boolean): unknown {
     const { reentry } = this;
     if (reentry === null || this.#depth >= DEEPEST) return caught ? 0 : undefined;
-    this.#depth += 1;
     if (reentry.later !== undefined && this.manner?.canWait() === true) {
       this.waits += 1;
+      this.#depth += 1;
       const call = reentry.later(index).finally(() => (this.#depth -= 1));
       return caught ? call.then(succeeded, failed) : call.then(() => undefined);
     }
     try {
-      reentry.now(index);
+      this.#callNow(index);
       return caught ? succeeded() : undefined;
     } catch (error) {
       if (!caught) throw error;
       return failed(error);
+    }
+  }
+
+  #callNow(index: number): void {
+    if (this.reentry === null || this.#depth >= DEEPEST) return;
+    this.#depth += 1;
+    try {
+      this.reentry.now(index);
     } finally {
       this.#depth -= 1;
     }

@@ -1,27 +1,51 @@
-/**
- * `npm run fuzz`: random modules, as they are and instrumented, must do the same (see case.ts for what is varied and
- * compare.ts for what is compared).
- *
- *   npm run fuzz -- --minutes 10 --jobs 2     as many as there is time for, from a seed that is printed
- *   npm run fuzz -- --seed 7 --count 1        the case of seed 7 again
- *
- * A run has the seeds from --seed on, one for each case. Exits with 1 if anything differs.
- */
+/** `npm run fuzz`: see HELP; case.ts for what is varied, and compare.ts for what is compared. */
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { share } from '../processes.ts';
 import type { Done } from '../processes.ts';
+import { ALL_LEVELS } from '../variants.ts';
+import type { Level, Way } from '../variants.ts';
 import { commandFor } from './report.ts';
 import type { Finished } from './worker.ts';
 
-const { values: options } = parseArgs({
-  options: {
-    minutes: { type: 'string' },
-    seed: { type: 'string' },
-    count: { type: 'string' },
-    jobs: { type: 'string' },
-  },
-});
+const HELP = `npm run fuzz -- [options]
+
+Random modules must do the same as they are and instrumented, whichever of their imports wait. Each case has a seed, from
+which all of it follows: the module (Binaryen's fuzzer, then random passes), the level and the way of instrumenting, which
+imports may wait and when, and what they answer. Compared are the outcome of every call, the imports called and with what,
+the memory and the globals; and, with several fibers of one guest at once, what happened in which order.
+
+  --minutes N   for so long; 1 unless there is a --count
+  --count N     so many cases
+  --seed S      the seed of the first case; those that follow count up. One that is new is taken, and printed, if not given
+  --jobs N      so many processes at once; 1 if not given
+  --help        this
+
+  npm run fuzz -- --minutes 10 --jobs 2     as many as there is time for
+  npm run fuzz -- --seed 7 --count 1        the case of seed 7 again
+
+Newer engines run more: with JSPI that way is tried too, and with garbage-collected types modules that have them. A case
+that was not compared is counted by why. A difference is printed with the command that shows it again, and a report with
+the module, and a smaller one if there is any, is left in build/fuzz. Exit codes: 0 all the same, 1 a difference or nothing
+compared, 2 usage.`;
+
+const options = readOptions();
+if (options.help === true) {
+  console.log(HELP);
+  process.exit(0);
+}
+
+function readOptions(): Partial<Record<'minutes' | 'seed' | 'count' | 'jobs', string>> & { help?: boolean } {
+  const string = { type: 'string' } as const;
+  try {
+    return parseArgs({
+      options: { minutes: string, seed: string, count: string, jobs: string, help: { type: 'boolean', short: 'h' } },
+    }).values;
+  } catch (error) {
+    console.error(`${error instanceof Error ? error.message : String(error)}\n\n${HELP}`);
+    return process.exit(2);
+  }
+}
 
 function number(name: 'minutes' | 'seed' | 'count' | 'jobs', otherwise: number): number {
   const value = Number(options[name] ?? otherwise);
@@ -41,6 +65,8 @@ const until = Date.now() + minutes * 60_000;
 
 const total = { modules: 0, calls: 0, waits: 0, gates: 0, failed: 0 };
 const skipped = new Map<string, number>();
+/** How often each way was compared at each level. */
+const compared = new Map<Way, Map<Level, number>>();
 const began = Date.now();
 
 console.log(`fuzz: seed ${seed}${count === Infinity ? '' : `, ${count} modules`}, Node ${process.versions.node}`);
@@ -71,6 +97,10 @@ function take(seed: number, { result, report }: Finished): void {
     total.calls += result.calls;
     total.waits += result.waits;
     total.gates += result.gates;
+    for (const { way, level } of result.forms) {
+      const levels = compared.get(way) ?? new Map<Level, number>();
+      compared.set(way, levels.set(level, (levels.get(level) ?? 0) + 1));
+    }
   } else if (result.kind === 'skipped') {
     skipped.set(result.why, (skipped.get(result.why) ?? 0) + 1);
   } else {
@@ -96,6 +126,10 @@ function summary(): string {
 clear();
 console.log(`${summary()} in ${((Date.now() - began) / 60_000).toFixed(1)} minutes from seed ${seed}`);
 console.log(`  ${total.calls} calls compared, with ${total.waits} waits; ${total.gates} waits of fibers at once`);
+for (const [way, levels] of compared) {
+  const each = ALL_LEVELS.map((level) => `${levels.get(level) ?? 0} at ${level}`);
+  console.log(`  ${way}: ${each.join(', ')}`);
+}
 for (const [why, times] of [...skipped].toSorted(([, a], [, b]) => b - a))
   console.log(`  not compared: ${times} ${why}`);
 if (total.modules + total.failed === 0) console.log('FAILED: nothing was compared');

@@ -19,11 +19,17 @@ export interface Subject {
   readonly name: string;
   readonly host: Host;
   readonly memory: WebAssembly.Memory;
+  /** Those that hold functions, exported by the comparison. */
+  readonly tables: readonly WebAssembly.Table[];
+  /** An export as the engine has it. */
+  raw(name: string): Raw;
   /** @returns the outcome as text */
   call(name: string, args: readonly Argument[]): Promise<string>;
   /** The values of the globals, as text. */
   globals(): string;
 }
+
+type Raw = (...args: Argument[]) => unknown;
 
 export interface Fibers extends Subject {
   readonly guest: Guest;
@@ -59,6 +65,8 @@ export function original(wasm: Uint8Array<ArrayBuffer>, inspection: Inspection, 
     name: 'the original',
     host,
     memory: exports[`${OURS}memory`] as WebAssembly.Memory,
+    tables: tablesOf(exports),
+    raw: (name) => exports[name] as Raw,
     globals: () => globalsOf(exports),
     async call(name, args) {
       try {
@@ -96,6 +104,8 @@ export async function fibers(
     host,
     guest,
     memory: exports[`${OURS}memory`] as WebAssembly.Memory,
+    tables: tablesOf(exports),
+    raw: (name) => exports[name] as Raw,
     globals: () => globalsOf(exports),
     async call(name, args) {
       try {
@@ -105,6 +115,22 @@ export async function fibers(
       }
     },
   };
+}
+
+function tablesOf(exports: WebAssembly.Exports): WebAssembly.Table[] {
+  return Object.entries(exports).flatMap(([name, each]) =>
+    name.startsWith(`${OURS}table.`) && each instanceof WebAssembly.Table && holdsFunctions(each) ? [each] : [],
+  );
+}
+
+/** Only what is put in tells. */
+function holdsFunctions(table: WebAssembly.Table): boolean {
+  try {
+    if (table.length > 0) table.set(0, table.get(0));
+    return table.length > 0 && (table.get(0) === null || typeof table.get(0) === 'function');
+  } catch {
+    return false;
+  }
 }
 
 function globalsOf(exports: WebAssembly.Exports): string {

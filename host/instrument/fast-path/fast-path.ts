@@ -32,6 +32,7 @@ import type { BinaryenModule, Ref } from '../binaryen.ts';
 import type { Walker } from '../walk.ts';
 import { Bodies, RESUMED } from './bodies.ts';
 import { takeValuesOffBranches } from './branch-values.ts';
+import { isDefinite } from './definite.ts';
 import { Frames, type WindowAccess } from './frames.ts';
 import { liveBehind } from './liveness.ts';
 import { type Lowered, Lowering } from './lower.ts';
@@ -123,6 +124,7 @@ class FastPathPass implements FastPaths {
     const bodies = new Bodies(this.#walker, this.#module, { func, lowered, frames, state, results, onCopy, ...places });
     if (isDouble) bodies.two();
     else bodies.one();
+    // Has such locals be ones that may be null, see definite.ts.
     if (this.#hasDefinite(func)) {
       for (const each of isDouble ? [name, `${RESUMED}${name}`] : [name]) {
         this.#module.runPassesOnFunction(each, ['vacuum']);
@@ -136,18 +138,10 @@ class FastPathPass implements FastPaths {
     this.#parts.finish();
   }
 
-  /**
-   * Has a function locals for references that cannot be null? These must be set before they are read, whatever is jumped over:
-   * Binaryen looks for those that are not behind each of its passes, and lets them be null.
-   */
   #hasDefinite(func: Ref): boolean {
     const { raw } = this.#walker;
-    const { i32, i64, f32, f64, v128 } = raw.binaryen;
-    const isNullable = raw.call('TypeIsNullable');
-    return this.#walker
-      .locals(func)
-      .flatMap((type) => raw.binaryen.expandType(type))
-      .some((type) => ![i32, i64, f32, f64, v128].includes(type) && isNullable(type) === 0);
+    const types = this.#walker.locals(func).flatMap((type) => raw.binaryen.expandType(type));
+    return types.some((type) => isDefinite(raw, type));
   }
 
   /** What one call takes of the native stack while it is resumed, at the most: code that has just begun to run keeps all locals there. */

@@ -26,6 +26,7 @@
  */
 import type { BinaryenModule, Ref } from '../binaryen.ts';
 import type { Walker } from '../walk.ts';
+import { isDefinite, nullable } from './definite.ts';
 import type { Shape } from './shape.ts';
 
 /** A call that may suspend. */
@@ -350,7 +351,8 @@ export class Lowering {
         return false;
       }
       const stays = index === last && !isPoint ? true : this.#isLasting(value, later);
-      const operand = stays ? value : this.#keep(value, type);
+      const again = isPoint && this.#isDefinite(value, type);
+      const operand = again ? this.#keep(value, nullable(raw, type)) : stays ? value : this.#keep(value, type);
       if (operand !== shape.expression(child)) this.#walker.replace(shape.tree, child, operand);
     }
     return true;
@@ -365,6 +367,14 @@ export class Lowering {
     if (id !== this.#ids.localGet) return false;
     const local = raw.call('LocalGetGetIndex')(value);
     return !later.some((at) => this.#shape.sets(at, local));
+  }
+
+  /** The functions of the guest take it as well if it is null, or refuse.ts would have refused them. */
+  #isDefinite(value: Ref, type: Ref): boolean {
+    const { raw } = this.#walker;
+    return (
+      raw.binaryen.expandType(type).length === 1 && isDefinite(raw, type) && raw.getId(value) !== this.#ids.refFunc
+    );
   }
 
   #keep(value: Ref, type: Ref): Ref {

@@ -76,7 +76,6 @@ class Rewriter {
     report('preparing', 'preparing the module');
     this.#flattenOpaque();
     if (sourceMap !== null) this.#locations = attachLocations(this.#walker, this.#module, outline, sourceMap);
-    if (!this.#module.hasMemory()) this.#module.setMemory(1, 65_536, 'wasm-fibers.memory');
     const catchDepth = this.#addCatchDepth();
 
     report('instrumenting', settings.fastPath ? 'instrumenting the functions' : 'running Asyncify');
@@ -276,6 +275,11 @@ class Rewriter {
     const { outline, analysis } = this.#plan;
     const { instrumented } = this.#plan.selection;
     if (error instanceof WebAssembly.RuntimeError || error instanceof RangeError) return;
+    if (String(this.#binaryen.getExceptionMessage(error)).includes('asyncify_fake_call_global')) {
+      throw unsupported(
+        "This module calls functions that return references of several types which Binaryen's Asyncify pass takes for one, by their names. Instrument it without --no-fast-path.",
+      );
+    }
     const suspects = referenceSuspects(outline, analysis, instrumented);
     const guilty = suspects.length > 0 ? this.#guilty(suspects.slice(0, 64)) : this.#firstGuilty([...instrumented]);
     if (guilty.length > 0) throw keepsReferences(guilty.map((index) => functionName(outline, index)));

@@ -66,8 +66,6 @@ export interface BinaryenModule {
   addActiveElementSegment(table: string, name: string, functions: readonly string[], offset: Ref): Ref;
   addFunctionImport(internal: string, module: string, base: string, params: Ref, results: Ref): void;
   addFunctionExport(internal: string, external: string): Ref;
-  setMemory(initial: number, maximum: number, exportName: string | null): void;
-  hasMemory(): boolean;
   getFeatures(): number;
   setFeatures(features: number): void;
   addCustomSection(name: string, contents: Uint8Array): void;

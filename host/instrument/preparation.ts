@@ -36,6 +36,9 @@ export interface Preparation {
   readonly hidden: Hidden;
 }
 
+/** All that 32 bits address. */
+const MOST_PAGES = 65_536;
+
 /** @param last is this how the module will be, without Binaryen? Then it loses what it is to lose */
 export function prepareModule(plan: Plan, last: boolean): Preparation {
   const { outline, analysis, settings, selection, suspending, stack, allocator, fiberGlobals } = plan;
@@ -45,6 +48,7 @@ export function prepareModule(plan: Plan, last: boolean): Preparation {
   if (hasMemory && outline.importedMemories === 0 && !outline.exports.some((each) => each.kind === 'memory')) {
     edit.addExport('wasm-fibers.memory', 'memory', 0);
   }
+  if (!hasMemory && !jspi) edit.addExport('wasm-fibers.memory', 'memory', edit.addMemory(1, MOST_PAGES));
   if (stack !== null) addStackPointer(edit, stack, jspi);
   if (allocator?.kind === 'functions' && hasMemory) addAllocator(edit, allocator);
   for (const [name, index] of fiberGlobals) edit.addExport(`wasm-fibers.global.${name}`, 'global', index);

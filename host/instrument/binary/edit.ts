@@ -43,14 +43,16 @@ const TYPES = 1;
 const IMPORTS = 2;
 const FUNCTIONS = 3;
 const TABLES = 4;
+const MEMORIES = 5;
 const GLOBALS = 6;
 const EXPORTS = 7;
 const START = 8;
 const ELEMENTS = 9;
 const CODE = 10;
 const NAMES = 'name';
+const HAS_MAXIMUM = 1;
 /** Order of the sections; custom ones may stand anywhere. */
-const RANKS = [TYPES, IMPORTS, FUNCTIONS, TABLES, 5, 13, GLOBALS, EXPORTS, START, ELEMENTS, 12, CODE, 11];
+const RANKS = [TYPES, IMPORTS, FUNCTIONS, TABLES, MEMORIES, 13, GLOBALS, EXPORTS, START, ELEMENTS, 12, CODE, 11];
 const KINDS: Readonly<Record<ImportKind, number>> = { function: 0, table: 1, memory: 2, global: 3, tag: 4 };
 
 export class ModuleEdit {
@@ -58,6 +60,7 @@ export class ModuleEdit {
   readonly #types: FunctionType[] = [];
   readonly #imports: NewImport[] = [];
   readonly #functions: NewFunction[] = [];
+  readonly #memories: { readonly initial: number; readonly maximum: number }[] = [];
   readonly #globals: { readonly label: string; readonly initial: number }[] = [];
   readonly #exports: NewExport[] = [];
   readonly #redirected = new Map<number, Callee>();
@@ -91,6 +94,11 @@ export class ModuleEdit {
     build: (code: CodeWriter) => void,
   ): AddedFunction {
     return { imported: false, order: this.#functions.push({ label, type, locals, build }) - 1 };
+  }
+
+  /** Pages. Segments that are there already may be copied into it. */
+  addMemory(initial: number, maximum: number): number {
+    return this.outline.memories.length + this.#memories.push({ initial, maximum }) - 1;
   }
 
   /** Adds a mutable i32; returns its index. */
@@ -214,6 +222,14 @@ export class ModuleEdit {
         ({ type }) =>
           (writer) =>
             writer.u32(type),
+      ),
+    );
+    append(
+      MEMORIES,
+      this.#memories.map(
+        ({ initial, maximum }) =>
+          (writer) =>
+            writer.byte(HAS_MAXIMUM).u32(initial).u32(maximum),
       ),
     );
     sections.set(TABLES, (old) => this.#withConstants(old, readTable));

@@ -3,6 +3,7 @@
  * every way, they do what they do as they are, whichever import waits.
  */
 import { describe, expect, test } from 'vitest';
+import { instantiate } from '../../host/index.ts';
 import { instrument } from '../../host/instrument/index.ts';
 import { optionsOf, runCase } from '../proof/fuzz/case.ts';
 import { OURS } from '../proof/fuzz/generate.ts';
@@ -82,6 +83,16 @@ const FAULTS: Readonly<Record<string, string>> = {
           (then (struct.new $box (i32.const 3)))
           (else (drop (call $wait (i32.const 1))) (struct.new $box (i32.const 4))))))
     (func (export "f") (result i32) (i32.add (call $g (i32.const 0)) (call $g (i32.const 1))))`,
+  'a new reference handed to functions that may wait, which are given it again': `
+    (type $box (struct (field i32)))
+    (func $g (param (ref null $box)) (result i32) (call $wait (struct.get $box 0 (local.get 0))))
+    (func $h (param (ref null $box) i32) (result i32) (i32.add (call $g (local.get 0)) (local.get 1)))
+    (func (export "f") (result i32)
+      (local $box (ref $box))
+      (local.set $box (struct.new $box (i32.const 2)))
+      (drop (call $g (local.get $box)))
+      (drop (call $h (struct.new $box (i32.const 1)) (i32.const 1)))
+      (call $g (struct.new $box (i32.const 3))))`,
   'a tail call through a reference, of a function that never waits': `
     (type $plain (func (param i64) (result i64)))
     (elem declare func $never)
@@ -134,3 +145,16 @@ describe.each(Object.entries(FAULTS))('%s', (_, fields) => {
     else expect(result).toMatchObject({ kind: 'same', waits: expect.toSatisfy((waits: number) => waits > 0) });
   });
 });
+
+test.each([true, false])(
+  'segments of a module without a memory are still there in the one it is given (jumps: %s)',
+  async (fastPath) => {
+    const wasm = assembleText(`(module
+    (import "env" "wait" (func $wait (param i32) (result i32)))
+    (data "abc")
+    (func (export "f") (result i32) (data.drop 0) (call $wait (i32.const 3))))`);
+    const { wasm: instrumented } = await instrument(wasm, { suspending: ['*'], optimizeLevel: 1, fastPath });
+    const guest = await instantiate(Uint8Array.from(instrumented), { env: { wait: async (n: number) => n } });
+    expect(await guest.exports['f']?.()).toBe(3);
+  },
+);

@@ -8,7 +8,7 @@ import type { InstrumentResult } from '../../../host/instrument/index.ts';
 import { readOutline } from '../../../host/instrument/binary/module.ts';
 import type { FunctionType } from '../../../host/instrument/binary/types.ts';
 import type { Random } from '../random.ts';
-import { BITS, needsBits, PROOF } from './probes.ts';
+import { BITS, PROOF } from './probes.ts';
 import { Room } from './room.ts';
 import { fromBits, fromGlobal, toBits } from './values.ts';
 import type { Value } from './values.ts';
@@ -71,7 +71,7 @@ export function plainInstance(module: Prepared, registry: Registry): Instance {
 }
 
 /** Host functions for a module that never waits. */
-const PLAIN: Record<string, AnyFunction> = { pause() {}, restore() {}, room: () => 0 };
+const PLAIN: Record<string, AnyFunction> = { pause() {}, restore() {}, leave() {}, room: () => 0 };
 
 export async function fiberInstance(
   module: Prepared,
@@ -84,6 +84,7 @@ export async function fiberInstance(
   const own: Record<string, AnyFunction> = {
     pause: () => room.perhaps(() => undefined),
     restore: () => room.restore(),
+    leave: () => room.leave(),
     room: (size) => room.allocate(Number(size)),
   };
   const imports = importsOf(
@@ -93,9 +94,16 @@ export async function fiberInstance(
     own,
   );
   const options = { backend: metadata.target, windowSize } as const;
-  const guest: Guest = await instantiate(wasm as Uint8Array<ArrayBuffer>, imports, options).finally(() =>
-    room.restore(),
-  );
+  let guest: Guest;
+  try {
+    guest = await instantiate(wasm as Uint8Array<ArrayBuffer>, imports, options);
+  } catch (error) {
+    // What it has put into tables of others stays there, and is no guest's.
+    room.close();
+    throw error;
+  } finally {
+    room.restore();
+  }
   room.guest = guest;
   const { exports } = guest.instance;
   return {
@@ -108,7 +116,7 @@ export async function fiberInstance(
       try {
         return await callThrough(module, guest.exports, name, args, async (result) => await result);
       } finally {
-        room.restore();
+        room.endCall();
       }
     },
   };
@@ -165,7 +173,7 @@ async function callThrough(
 ): Promise<Value[]> {
   const type = module.types.get(name);
   if (type === undefined) throw new TypeError(`There is no function ${name}`);
-  const inBits = needsBits(type) ? `${BITS}${name}` : name;
+  const inBits = module.types.has(`${BITS}${name}`) ? `${BITS}${name}` : name;
   const result = await settle(functions[inBits]?.(...toBits(args)));
   return fromBits(type.results, result, module.types.get(inBits)?.results.length ?? 0);
 }

@@ -62,7 +62,8 @@ function scripts(root: string): string[] {
 
 const [root, ...rest] = positionals;
 if (root === undefined || rest.length > 0) fail('Name one folder: a checkout of WebAssembly/spec.');
-const files = scripts(root).filter((file) => file.includes(options.only ?? ''));
+const only = options.only?.split(',') ?? [''];
+const files = scripts(root).filter((file) => only.some((each) => file.includes(each)));
 if (files.length === 0)
   fail(
     `There are no scripts (*.wast) in ${root}${options.only === undefined ? '' : ` with ${options.only} in their names`}.`,

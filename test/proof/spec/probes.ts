@@ -6,7 +6,8 @@
  * Two things more are added. For each export whose type has floats or vectors another one that takes and gives their bits, since
  * JavaScript has no vectors and is free to change NaNs. And a call of `proof.restore` behind each call that may have waited:
  * the window through which stacks are unwound lies in the module's own memory, in which the tests look at every byte, so the
- * host puts back what was there before.
+ * host puts back what was there before. When an export has returned the runtime may write to the window once more, so those
+ * others end with a call of `proof.leave`, which tells the host to take note of what is there.
  */
 import { analyse } from '../../../host/instrument/binary/analysis.ts';
 import type { Analysis } from '../../../host/instrument/binary/analysis.ts';
@@ -41,6 +42,7 @@ export function addProbes(wasm: Uint8Array, reach: Reach, random: Random): Uint8
   const edit = new ModuleEdit(outline);
   const pause = edit.addImport(PROOF, 'pause', edit.type(['i32'], []), 'proof.pause');
   const restore = edit.addImport(PROOF, 'restore', edit.type([], []), 'proof.restore');
+  const leave = edit.addImport(PROOF, 'leave', edit.type([], []), 'proof.leave');
   const room = edit.addImport(PROOF, 'room', edit.type(['i32'], ['i32']), 'proof.room');
   const alloc = edit.addFunction('proof.alloc', edit.type(['i32'], ['i32']), [], (code) => {
     code.parameters(1).call(room);
@@ -52,7 +54,9 @@ export function addProbes(wasm: Uint8Array, reach: Reach, random: Random): Uint8
   addPauses(edit, pausable(outline, reach), pause, restore, random);
   for (const each of outline.exports) {
     const type = each.kind === 'function' ? typeOf(outline, each.index) : null;
-    if (type !== null && needsBits(type)) addBits(edit, each.name, each.index, type);
+    if (type === null) continue;
+    if (needsBits(type) || (outline.memories.length > 0 && ![...type.params, ...type.results].some(isReference)))
+      addBits(edit, each.name, each.index, type, leave);
   }
   return Uint8Array.from(edit.write(() => false).wasm);
 }
@@ -188,7 +192,7 @@ const I64X2_EXTRACT_LANE = 0x1d;
 const I64X2_REPLACE_LANE = 0x1e;
 const REINTERPRET = { f32ToI32: 0xbc, f64ToI64: 0xbd, i32ToF32: 0xbe, i64ToF64: 0xbf } as const;
 
-function addBits(edit: ModuleEdit, name: string, index: number, type: FunctionType): void {
+function addBits(edit: ModuleEdit, name: string, index: number, type: FunctionType, leave: AddedFunction): void {
   const params = bitTypes(type.params);
   const build = (code: CodeWriter): void => {
     let local = 0;
@@ -201,7 +205,7 @@ function addBits(edit: ModuleEdit, name: string, index: number, type: FunctionTy
         code.op(Op.LocalGet, local++).op(SIMD, I64X2_REPLACE_LANE, 1);
       }
     }
-    code.call(index);
+    code.call(index).call(leave);
     for (let at = type.results.length - 1; at >= 0; at--) code.op(Op.LocalSet, params.length + at);
     for (const [at, result] of type.results.entries()) {
       const get = (): CodeWriter => code.op(Op.LocalGet, params.length + at);

@@ -25,6 +25,11 @@ export class Room {
   #size = 0;
   #memory: WebAssembly.Memory | null = null;
   #saved: Uint8Array | null = null;
+  /** What was there when the export that was called has returned. */
+  #left: Uint8Array | null = null;
+  /** The same for one that traps, as far as is known. */
+  #restored: Uint8Array | null = null;
+  #isClosed = false;
 
   constructor(random: Random) {
     this.#random = random;
@@ -33,6 +38,7 @@ export class Room {
   beginCall(probability: number): void {
     this.probability = probability;
     this.#waitsOfCall = 0;
+    this.#restored = null;
   }
 
   /** @param answer what an import returns or, if the guest waits, what it waits for */
@@ -61,11 +67,38 @@ export class Room {
     const saved = this.#saved;
     if (saved === null || this.#memory === null) return;
     this.#saved = null;
+    this.#restored = saved;
     new Uint8Array(this.#memory.buffer).set(saved, this.#address);
   }
 
+  /** The guest's code has ended. */
+  leave(): void {
+    if (this.#size === 0 || this.#memory === null) return;
+    this.restore();
+    this.#left = this.#copy(this.#memory);
+  }
+
+  /** The runtime has ended with the call, too. */
+  endCall(): void {
+    this.restore();
+    this.#saved = this.#left ?? this.#restored;
+    this.#left = null;
+    this.restore();
+  }
+
+  /** There will be no guest. */
+  close(): void {
+    this.#isClosed = true;
+  }
+
   #waitsNow(probability = this.probability): boolean {
-    return this.#waitsOfCall < MOST_WAITS && canSuspend() && this.#isCurrent() && this.#random.chance(probability);
+    return (
+      !this.#isClosed &&
+      this.#waitsOfCall < MOST_WAITS &&
+      canSuspend() &&
+      this.#isCurrent() &&
+      this.#random.chance(probability)
+    );
   }
 
   /**
@@ -89,6 +122,10 @@ export class Room {
 
   #save(): void {
     if (this.#memory === null) return;
-    this.#saved = new Uint8Array(this.#memory.buffer).slice(this.#address, this.#address + this.#size);
+    this.#saved = this.#copy(this.#memory);
+  }
+
+  #copy({ buffer }: WebAssembly.Memory): Uint8Array {
+    return new Uint8Array(buffer).slice(this.#address, this.#address + this.#size);
   }
 }

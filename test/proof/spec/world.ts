@@ -29,11 +29,13 @@ export interface Form {
 }
 
 export type Happened =
-  | { readonly kind: 'returned'; readonly values: readonly Value[] }
+  | { readonly kind: 'returned'; readonly values: readonly Value[]; readonly doubt?: string }
   | {
       readonly kind: 'failed';
       readonly how: 'trap' | 'exhaustion' | 'exception' | 'unlinkable' | 'error';
       readonly error: string;
+      /** Why it may not be what it would have been. */
+      readonly doubt?: string;
     }
   /** Done, and nothing to be seen. */
   | { readonly kind: 'done' }
@@ -55,6 +57,8 @@ export class World {
   readonly #named = new Map<string, Instance | Missing>();
   readonly #registered = new Map<string, Instance | Missing>();
   readonly #definitions = new Map<string | null, ModuleSource>();
+  /** What modules that could not be had would have shared, and might have changed. */
+  readonly #doubtful = new Map<Instance, string>();
   #last: Instance | Missing = { why: 'there is no module yet' };
   #modules = 0;
 
@@ -131,7 +135,13 @@ export class World {
     if (form.way === null)
       return plainInstance(optimised(addProbes(bytes, 'everywhere', random), form.level), registry);
     const { module, result, why } = await prepareFibers(bytes, form.level, form.way, random);
-    if (result === null) return { why };
+    if (result === null) {
+      for (const each of module.imports) {
+        const shared = registry.get(each.module);
+        if (shared !== undefined) this.#doubtful.set(shared, why);
+      }
+      return { why };
+    }
     if (isToFail && !keepsImports(module, result))
       return { why: 'the optimiser has removed an import that nothing uses' };
     const windowSize = random.pick([64, 256, 1024, 4096]);
@@ -159,13 +169,21 @@ export class World {
     });
     this.waits += instance.room?.waits ?? 0;
     if (instance.room !== null) instance.room.waits = 0;
-    return happened;
+    const why = this.#doubtful.get(instance);
+    if (why === undefined || (happened.kind !== 'returned' && happened.kind !== 'failed')) return happened;
+    return { ...happened, doubt: `a module before it, which shares with it, could not be had: ${why}` };
   }
 
   async #attempt(work: () => Promise<Happened>): Promise<Happened> {
     try {
       return await work();
     } catch (error) {
+      // The host of these tests waits wherever it may, as far as it can tell.
+      if (error instanceof FiberError && error.code === 'HOST_FRAME')
+        return {
+          kind: 'impossible',
+          why: 'a wait behind an import that is a function of another guest is refused (HOST_FRAME)',
+        };
       const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
       return { kind: 'failed', how: howItFailed(error), error: text };
     }

@@ -47,7 +47,7 @@ export class Raw {
       if (byte === 0) break;
       bytes.push(byte);
     }
-    const text = new TextDecoder().decode(Uint8Array.from(bytes));
+    const text = new TextDecoder('utf-8', { ignoreBOM: true }).decode(Uint8Array.from(bytes));
     this.#strings.set(address, text);
     return text;
   }

@@ -129,6 +129,7 @@ export function readOutline(bytes: Uint8Array): Outline {
     } else if (id === 3) {
       declaredBodies = section.list(() => functionTypes.push(section.u32())).length;
     } else if (id === 4) section.list(() => readTable(section, constants));
+    else if (id === 9) section.list(() => readElements(section, constants));
     else if (id === 5) section.list(() => memories.push(readLimits(section)));
     else if (id === 6) section.list(() => globals.push(readGlobal(section, constants)));
     else if (id === 7) {
@@ -335,9 +336,24 @@ export function showLimits(limits: Limits): string {
 function readTable(reader: Reader, seen: Constants): void {
   const hasInitial = reader.bytes[reader.pos] === 0x40;
   if (hasInitial) reader.skip(2);
+  reader.hasGcReferences ||= hasInitial;
   readValueType(reader);
   readLimits(reader);
   if (hasInitial) readConstant(reader, seen);
+}
+
+/** For what its expressions tell; tables.ts reads what is in it. */
+function readElements(reader: Reader, seen: Constants): void {
+  const flags = reader.u32();
+  const isActive = (flags & 1) === 0;
+  const hasExpressions = (flags & 4) !== 0;
+  if (isActive && (flags & 2) !== 0) reader.u32();
+  if (isActive) readConstant(reader, seen);
+  if ((flags & 3) !== 0) {
+    if (hasExpressions) readValueType(reader);
+    else reader.byte();
+  }
+  reader.list(() => (hasExpressions ? readConstant(reader, seen) : reader.u32()));
 }
 
 function readGlobal(reader: Reader, seen: Constants): Global {

@@ -146,6 +146,19 @@ describe.each(Object.entries(FAULTS))('%s', (_, fields) => {
   });
 });
 
+test('an export whose name begins with a byte order mark keeps it', async () => {
+  const wasm = assembleText(`(module
+    (import "env" "wait" (func $wait (param i32) (result i32)))
+    (memory (export "memory") 1)
+    (func (export "") (result i32) (i32.const 1))
+    (func (export "\ufeff") (result i32) (call $wait (i32.const 2))))`);
+  for (const target of ['asyncify', 'jspi'] as const) {
+    const { wasm: instrumented } = await instrument(wasm, { suspending: ['*'], target });
+    const exports = WebAssembly.Module.exports(new WebAssembly.Module(Uint8Array.from(instrumented)));
+    expect(exports.map(({ name }) => name)).toEqual(expect.arrayContaining(['', '\ufeff']));
+  }
+});
+
 test.each([true, false])(
   'segments of a module without a memory are still there in the one it is given (jumps: %s)',
   async (fastPath) => {

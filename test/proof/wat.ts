@@ -5,10 +5,15 @@ import { initSync, watify } from '@mdn/watify';
 
 initSync({ module: readFileSync(fileURLToPath(new URL('watify_bg.wasm', import.meta.resolve('@mdn/watify')))) });
 
-/** @throws SyntaxError */
+/**
+ * What is not ASCII is escaped: the parser takes some of it for a deception of the reader.
+ *
+ * @throws SyntaxError
+ */
 export function assembleText(wat: string): Uint8Array<ArrayBuffer> {
   try {
-    return Uint8Array.from(watify(wat));
+    const escaped = wat.replaceAll(/[^\0-\x7f]/gu, (each) => `\\u{${each.codePointAt(0)?.toString(16) ?? ''}}`);
+    return Uint8Array.from(watify(escaped));
   } catch (error) {
     throw new SyntaxError(String(error), { cause: error });
   }

@@ -74,7 +74,7 @@ export function chooseRecipe(random: Random): Recipe {
   const isFlat = !features.includes('exception-handling') && !features.includes('gc');
   const passes = random.pick<readonly string[]>(isFlat ? [...PASSES, ...FLAT_PASSES] : PASSES);
   // Most of the modules also say where they go: at entries, in loops and at returns. Each is an import that may wait.
-  const logs = random.chance(0.75) ? ['--log-execution'] : [];
+  const logs = random.chance(0.9) ? ['--log-execution'] : [];
   const exceptions = features.includes('exception-handling') && random.chance(0.3) ? ['--translate-to-exnref'] : [];
   const size = 200 + random.below(random.chance(0.1) ? 16_000 : 3500);
   return {
@@ -132,8 +132,6 @@ function prepare(wasm: Uint8Array, recipe: Recipe): Uint8Array<ArrayBuffer> {
     module.addFunction(`${OURS}alloc`, i32, i32, [], module.i32.const(recipe.room));
     module.addFunction(`${OURS}free`, i32, none, [], module.nop());
     for (const name of ['alloc', 'free']) module.addFunctionExport(OURS + name, OURS + name);
-    if (module.hasMemory()) module.addMemoryExport('0', `${OURS}memory`);
-    else module.setMemory(16, 16, `${OURS}memory`);
     if (recipe.showGlobals) {
       for (let at = 0; at < module.getNumGlobals(); at++) {
         const { name, type, mutable } = binaryen.getGlobalInfo(module.getGlobalByIndex(at));
@@ -141,7 +139,7 @@ function prepare(wasm: Uint8Array, recipe: Recipe): Uint8Array<ArrayBuffer> {
       }
     }
     binaryen.setDebugInfo(recipe.names);
-    return withShortCopies(module.emitBinary(), recipe.exportTables);
+    return completed(module.emitBinary(), recipe.exportTables);
   } finally {
     binaryen.setDebugInfo(false);
     module.dispose();
@@ -151,7 +149,8 @@ function prepare(wasm: Uint8Array, recipe: Recipe): Uint8Array<ArrayBuffer> {
 /** Bytes. The room begins behind it, and what is below the window ends before. */
 const LONGEST_COPY = 0x3fff;
 
-function withShortCopies(wasm: Uint8Array, exportTables: boolean): Uint8Array<ArrayBuffer> {
+/** What Binaryen's interface cannot do, or not without losing segments. */
+function completed(wasm: Uint8Array, exportTables: boolean): Uint8Array<ArrayBuffer> {
   const outline = readOutline(wasm);
   // What is not to be exported is no longer to be found by its kind.
   const { exports } = outline;
@@ -160,6 +159,8 @@ function withShortCopies(wasm: Uint8Array, exportTables: boolean): Uint8Array<Ar
     exportTables ? outline : { ...outline, exports: exports.filter(({ kind }) => kind !== 'table') },
   );
   if (exportTables) for (const index of tables.keys()) edit.addExport(`${OURS}table.${index}`, 'table', index);
+  const memory = outline.memories.length > 0 ? 0 : edit.addMemory(16, 16);
+  edit.addExport(`${OURS}memory`, 'memory', memory);
   edit.watch((body) => (instruction) => {
     if (instruction.opcode !== MEMORY_COPY) return;
     body.insert(instruction, (code) => void code.constant(LONGEST_COPY).op(I32_AND));

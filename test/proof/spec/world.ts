@@ -98,7 +98,7 @@ export class World {
           return 'why' in made ? { kind: 'impossible', why: made.why } : DONE;
         });
       default:
-        return { kind: 'impossible', why: `${command.what}: nothing runs` };
+        return { kind: 'impossible', why: `${command.what || 'an annotation'}: nothing runs` };
     }
   }
 

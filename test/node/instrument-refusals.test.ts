@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { FiberError, inspect, instrument } from '../../host/instrument/index.ts';
 import type { InstrumentOptions } from '../../host/instrument/index.ts';
+import { assembleText } from '../proof/wat.ts';
 import { assemble, drive } from './instrument-driver.ts';
 
 const SLEEP = '(import "env" "sleep" (func $sleep (param i32) (result i32)))';
@@ -346,5 +347,137 @@ describe('guests', () => {
       (global $~lib/memory/__stack_pointer (mut i32) (i32.const 40000))
       (func (export "f") (result i32) (call $sleep (i32.const 1))))`);
     await expectRefusal(wasm, 'MISSING_GUEST_PART', ['__fibers_window', 'assembly/fibers.ts']);
+  });
+});
+
+/** What neither of the two ways to rewrite for Asyncify can carry, and engines that switch stacks themselves do. */
+const ONLY_JSPI: Readonly<Record<string, { readonly fields: string; readonly parts: readonly (string | RegExp)[] }>> = {
+  'a tail call where a fiber may wait': {
+    fields: `(func $culprit (export "f") (param i32) (result i32) (return_call $sleep (local.get 0)))`,
+    parts: ['"culprit"', 'return_call', '-mno-tail-call'],
+  },
+  'a tail call through a table where a fiber may wait': {
+    fields: `(type $t (func (param i32) (result i32))) (table 1 1 funcref) (elem (i32.const 0) $sleep)
+      (func $culprit (export "f") (param i32) (result i32)
+        (return_call_indirect (type $t) (local.get 0) (i32.const 0)))`,
+    parts: ['"culprit"', 'return_call', '-mno-tail-call'],
+  },
+  'a try_table around a wait': {
+    fields: `(tag $t) (func $culprit (export "f")
+      (block $caught (try_table (catch_all $caught) (drop (call $sleep (i32.const 1))))))`,
+    parts: ['"culprit"', 'try_table', 'WASM_LEGACY_EXCEPTIONS'],
+  },
+  'a try_table beside a wait': {
+    fields: `(tag $t) (func $never) (func $culprit (export "f") (result i32)
+      (block $caught (try_table (catch_all $caught) (call $never)))
+      (call $sleep (i32.const 1)))`,
+    parts: ['"culprit"', 'try_table', 'WASM_LEGACY_EXCEPTIONS'],
+  },
+  'a reference in a local, alive across a wait': {
+    fields: `(func $culprit (export "f") (param externref) (result externref) (local $kept externref)
+      (local.set $kept (local.get 0)) (drop (call $sleep (i32.const 1))) (local.get $kept))`,
+    parts: ['"culprit" keeps a reference', 'Keep it in a table'],
+  },
+  'a reference in a parameter, alive across a wait': {
+    fields: `(func $culprit (export "f") (param externref) (result externref)
+      (drop (call $sleep (i32.const 1))) (local.get 0))`,
+    parts: ['"culprit" keeps a reference', 'Keep it in a table'],
+  },
+  'a reference on the operand stack, alive across a wait': {
+    fields: `(func $use (param externref i32)) (func $get (result externref) (ref.null extern))
+      (func $culprit (export "f") (call $use (call $get) (call $sleep (i32.const 1))))`,
+    parts: ['"culprit" keeps a reference', 'Keep it in a table'],
+  },
+  'a reference that only blocks give, alive across a wait': {
+    fields: `(type $box (struct (field i32)))
+      (func $culprit (export "f") (result i32)
+        (struct.get $box 0 (block $b (result (ref $box))
+          (drop (br_if $b (struct.new $box (i32.const 1)) (call $sleep (i32.const 1))))
+          (struct.new $box (i32.const 3)))))`,
+    parts: ['"culprit" keeps a reference', 'Keep it in a table'],
+  },
+  'a call_ref that may wait': {
+    fields: `(type $t (func (param i32) (result i32))) (elem declare func $sleep)
+      (func $culprit (export "f") (result i32) (call_ref $t (i32.const 1) (ref.func $sleep)))`,
+    parts: ['"culprit"', 'call_ref', 'call_indirect'],
+  },
+  'a parameter that cannot be null, of a function that waits': {
+    fields: `(type $box (struct)) (func $culprit (param (ref $box)) (result i32) (call $sleep (i32.const 1)))
+      (func (export "f") (result i32) (call $culprit (struct.new $box)))`,
+    parts: ['"culprit"', 'cannot be null', 'nullable'],
+  },
+  'a result that cannot be null, of a function that waits': {
+    fields: `(type $box (struct)) (func $culprit (export "f") (result (ref $box))
+      (drop (call $sleep (i32.const 1))) (struct.new $box))`,
+    parts: ['"culprit"', 'cannot be null', 'nullable'],
+  },
+  'a branch on a reference with a value, out of a block with a wait': {
+    fields: `(type $box (struct (field i32)))
+      (func $culprit (export "f") (result i32)
+        (struct.get $box 0 (block $b (result (ref $box))
+          (drop (call $sleep (i32.const 1)))
+          (br_on_non_null $b (ref.null $box))
+          (return (i32.const 3)))))`,
+    parts: ['"culprit"', 'branch that tests a reference'],
+  },
+  'a branch on a reference beside an instruction whose operands are hidden': {
+    fields: `(table 3 funcref)
+      (func $culprit (export "f") (param funcref)
+        (block $b (table.fill (call $sleep (i32.const 0)) (br_on_null $b (local.get 0)) (i32.const 1))))`,
+    parts: ['"culprit"', 'branch that tests a reference'],
+  },
+};
+
+describe.each(Object.entries(ONLY_JSPI))('%s', (_, { fields, parts }) => {
+  const wasm = assembleText(`(module ${SLEEP} ${MEMORY} ${fields})`);
+
+  test.each([true, false])('is refused by name, and with the way out (jumps: %s)', async (fastPath) => {
+    await expectRefusal(wasm, 'UNSUPPORTED_FEATURE', [...parts, '--target jspi'], { fastPath });
+  });
+
+  test('is carried by engines that switch stacks themselves', async () => {
+    const { wasm: written } = await instrument(wasm, { suspending: ['env.sleep'], target: 'jspi' });
+    expect(WebAssembly.validate(Uint8Array.from(written))).toBe(WebAssembly.validate(wasm));
+  });
+});
+
+describe('whatever rewrites it', () => {
+  test.each([{ fastPath: true }, { fastPath: false }, { target: 'jspi' }] as const)(
+    'a module that is instrumented already, a name that matches nothing: refused (%o)',
+    async (way) => {
+      for (const before of [{ fastPath: true }, { fastPath: false }, { target: 'jspi' }] as const) {
+        const { wasm } = await instrument(PLAIN, { suspending: ['env.sleep'], ...before });
+        await expectRefusal(wasm, 'ALREADY_INSTRUMENTED', ['by wasm-fibers', 'env.sleep'], way);
+      }
+      const names = ['env.slep matches no import', 'Did you mean "env.sleep"'];
+      await expectRefusal(PLAIN, 'NO_MATCH', names, { ...way, suspending: ['env.slep'] });
+      await expectRefusal(PLAIN, 'NO_MATCH', ['7'], { ...way, fiberGlobals: ['7'] });
+    },
+  );
+
+  test.each([true, false])(
+    'a name in a list of functions that matches nothing is refused (jumps: %s)',
+    async (fastPath) => {
+      for (const list of ['only', 'add', 'remove'] as const) {
+        await expectRefusal(PLAIN, 'NO_MATCH', [`--${list} calller`, 'Did you mean "caller"'], {
+          [list]: ['calller'],
+          fastPath,
+        });
+      }
+    },
+  );
+
+  test.each(['only', 'add', 'remove'] as const)('jspi has no use for the list %s, and says so', async (list) => {
+    await expectRefusal(PLAIN, 'INVALID_OPTION', [`"${list}"`, 'jspi'], { [list]: ['caller'], target: 'jspi' });
+  });
+
+  test('calls in a try_table cannot be watched: jumps refuse it, and Binaryen watches it', async () => {
+    const wasm = assembleText(`(module ${SLEEP} ${MEMORY} (tag $t) (func $left (export "f")
+      (block $caught (try_table (catch_all $caught) (drop (call $sleep (i32.const 1)))))))`);
+    await expectRefusal(wasm, 'UNSUPPORTED_FEATURE', ['"left"', 'cannot be watched', '--no-fast-path'], {
+      remove: ['left'],
+    });
+    const { functions } = await instrument(wasm, { suspending: ['env.*'], remove: ['left'], fastPath: false });
+    expect(functions.instrumented).toBe(0);
   });
 });

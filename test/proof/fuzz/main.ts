@@ -26,7 +26,7 @@ the memory and the globals; and, with several fibers of one guest at once, what 
 
 Newer engines run more: with JSPI that way is tried too, and with garbage-collected types modules that have them. A case
 that was not compared is counted by why. A difference is printed with the command that shows it again, and a report with
-the module, and a smaller one if there is any, is left in build/fuzz. Exit codes: 0 all the same, 1 a difference or nothing
+the module, and a smaller one if there is any, is left in build/fuzz. Interrupted, it ends with what it has. Exit codes: 0 all the same, 1 a difference or nothing
 compared, 2 usage.`;
 
 const options = readOptions();
@@ -54,6 +54,9 @@ function number(name: 'minutes' | 'seed' | 'count' | 'jobs', otherwise: number):
   return process.exit(2);
 }
 
+/** Milliseconds, for a log. */
+const REPORT_EVERY = 60_000;
+
 /** More failures than this tell nothing new. */
 const MOST_FAILURES = 20;
 
@@ -70,12 +73,20 @@ const compared = new Map<Way, Map<Level, number>>();
 const began = Date.now();
 
 console.log(`fuzz: seed ${seed}${count === Infinity ? '' : `, ${count} modules`}, Node ${process.versions.node}`);
+let isInterrupted = false;
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => (isInterrupted = true));
+let reported = began;
+
 const worker = fileURLToPath(new URL('worker.js', import.meta.url));
 await share<number, Finished>(worker, jobs, seeds(), (seed, done) => take(seed, finished(done)));
 
 /** In order, while there is time. */
 function* seeds(): Generator<number> {
-  for (let offset = 0; offset < count && Date.now() < until && total.failed < MOST_FAILURES; offset++) {
+  for (
+    let offset = 0;
+    offset < count && Date.now() < until && !isInterrupted && total.failed < MOST_FAILURES;
+    offset++
+  ) {
     yield seed + offset;
   }
 }
@@ -109,7 +120,12 @@ function take(seed: number, { result, report }: Finished): void {
     console.log(`\nFAILED: seed ${seed}\n${result.what}\n  again: ${commandFor(seed)}`);
     if (report !== null) console.log(`  report: ${report}`);
   }
-  if (!process.stdout.isTTY) return;
+  if (!process.stdout.isTTY) {
+    if (Date.now() - reported < REPORT_EVERY) return;
+    reported = Date.now();
+    console.log(`up to seed ${seed}: ${summary()}`);
+    return;
+  }
   const perSecond = total.modules / ((Date.now() - began) / 1000);
   process.stdout.write(`\r\x1b[K${summary()}; ${perSecond.toFixed(1)} modules a second`);
 }

@@ -139,7 +139,14 @@ export class AsyncifyBackend implements Backend {
   readonly #instrumented: boolean;
   #controls: AsyncifyControls = NO_CONTROLS;
   #window: Window | null = null;
-  readonly #at: Position = { state: NORMAL, task: null, host: null, trampoline: null, refused: null };
+  readonly #at: Position = {
+    state: NORMAL,
+    task: null,
+    host: null,
+    trampoline: null,
+    refused: undefined,
+    others: null,
+  };
   /** The guest knows where the window is. */
   #hasWindow = false;
   /** How the part of a stack ended that the one after it is to hear of: its frames are being rewound for that. */

@@ -15,8 +15,13 @@ export interface HostPosition {
   state: number;
   /** The innermost host function on the native stack that a suspension cannot pass. */
   host: Site | null;
-  /** What host functions returned and nobody could wait for, until there is stack to take care of it. */
-  refused: Refused | null;
+  /** What a host function returned and nobody could wait for, until there is stack to take care of it; undefined if nothing. */
+  refused: unknown;
+  /**
+   * The same, of others meanwhile. The first has a field, since engines may need stack to make an object, and this is where it has
+   * ended.
+   */
+  others: Refused | null;
 }
 
 interface Refused {
@@ -64,7 +69,8 @@ export function wrapHostFunction(
       }
     } catch (error) {
       // It has returned, and cannot be asked whether it is a promise.
-      if (result !== undefined) at.refused = { promise: result, next: at.refused };
+      if (at.refused === undefined) at.refused = result;
+      else at.others = { promise: result, next: at.others };
       throw error;
     } finally {
       at.host = outer;
@@ -74,7 +80,8 @@ export function wrapHostFunction(
       return wait(result as PromiseLike<unknown>);
     } catch (error) {
       // If the engine's stack has ended nothing can be called here, not even to take care of the promise.
-      at.refused = { promise: result, next: at.refused };
+      if (at.refused === undefined) at.refused = result;
+      else at.others = { promise: result, next: at.others };
       throw error;
     }
   };
@@ -111,14 +118,18 @@ export function deliver(at: HostPosition, hooks: BackendHooks, task: Task): unkn
 
 /** Promises that nobody waits for are not to be reported when they reject. */
 export function ignoreRefused(at: HostPosition): void {
-  const first = at.refused;
-  at.refused = null;
-  for (let refused = first; refused !== null; refused = refused.next) {
-    try {
-      if (isThenable(refused.promise)) ignore(refused.promise);
-    } catch {
-      // Its `then` cannot be read: it is no promise that anybody could hear of.
-    }
+  const { refused, others } = at;
+  at.refused = undefined;
+  at.others = null;
+  if (refused !== undefined) ignoreIfPromise(refused);
+  for (let other = others; other !== null; other = other.next) ignoreIfPromise(other.promise);
+}
+
+function ignoreIfPromise(value: unknown): void {
+  try {
+    if (isThenable(value)) ignore(value);
+  } catch {
+    // Its `then` cannot be read: it is no promise that anybody could hear of.
   }
 }
 

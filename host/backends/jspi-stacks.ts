@@ -35,7 +35,7 @@ export class JspiStacks {
   readonly backend: Backend;
   readonly engine: StackSwitching;
   readonly instrumented: boolean;
-  readonly at: Position = { state: 0, host: null, refused: null, task: null, entering: false };
+  readonly at: Position = { state: 0, host: null, refused: undefined, others: null, task: null, entering: false };
   /** Set when the guest is instantiated. */
   controls: JspiControls = { shadow: NO_SHADOW_STACK, setPending: null };
   /** The stack that the guest is to put aside next. */

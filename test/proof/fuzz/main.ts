@@ -73,8 +73,8 @@ const compared = new Map<Way, Map<Level, number>>();
 const began = Date.now();
 
 console.log(`fuzz: seed ${seed}${count === Infinity ? '' : `, ${count} modules`}, Node ${process.versions.node}`);
-let isInterrupted = false;
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => (isInterrupted = true));
+const interruption = new AbortController();
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interruption.abort());
 let reported = began;
 
 const worker = fileURLToPath(new URL('worker.js', import.meta.url));
@@ -84,7 +84,7 @@ await share<number, Finished>(worker, jobs, seeds(), (seed, done) => take(seed, 
 function* seeds(): Generator<number> {
   for (
     let offset = 0;
-    offset < count && Date.now() < until && !isInterrupted && total.failed < MOST_FAILURES;
+    offset < count && Date.now() < until && !interruption.signal.aborted && total.failed < MOST_FAILURES;
     offset++
   ) {
     yield seed + offset;

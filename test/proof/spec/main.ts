@@ -1,14 +1,4 @@
-/**
- * `npm run spec-tests -- PATH`: the WebAssembly specification tests, instrumented, with waits in the middle of them. PATH is a
- * checkout of WebAssembly/spec, its test/core, or WebAssembly/testsuite.
- *
- *   npm run spec-tests -- ../spec                           all, at every level, in every way that this engine can run
- *   npm run spec-tests -- ../spec --only linking --level -O1,-Oz --way jumps
- *   npm run spec-tests -- ../spec --jobs 2 --json
- *
- * What is claimed of a module is tried on it as it is; what holds must hold instrumented (see probes.ts for where it waits, and
- * judge.ts for what counts). What cannot be tried is not applicable, and counted by reason. Exits with 1 if anything failed.
- */
+/** `npm run spec-tests -- PATH`: see HELP; probes.ts for where modules wait, and judge.ts for what counts. */
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -20,19 +10,57 @@ import type { Tally } from './judge.ts';
 import type { Task } from './worker.ts';
 import type { Form } from './world.ts';
 
-const { values: options, positionals } = parseArgs({
-  // A level looks like an option.
-  args: process.argv.slice(2).map((each, at, all) => (all[at - 1] === '--level' ? `=${each}` : each)),
-  allowPositionals: true,
-  options: {
-    level: { type: 'string' },
-    way: { type: 'string' },
-    only: { type: 'string' },
-    seed: { type: 'string', default: '1' },
-    jobs: { type: 'string', default: '1' },
-    json: { type: 'boolean', default: false },
-  },
-});
+const HELP = `npm run spec-tests -- PATH [options]
+
+The WebAssembly specification tests, instrumented, with waits in the middle of them: at the entry of functions, in loops and
+in front of some instructions, whatever is on the operand stack there. What a script claims of a module is tried on the module
+as it is; what holds must hold in every instrumented form. PATH is a checkout of WebAssembly/spec, its folder test/core, or
+WebAssembly/testsuite, whose proposals are left out.
+
+  --level L      -O0 to -O4, -Os, -Oz, several between commas; all of them if not given
+  --way W        jumps (as functions are rewritten unless one asks for something else), asyncify (Binaryen's pass), jspi
+                 (where the engine has it); several between commas; all that this engine can run if not given
+  --only TEXT    the scripts with this in their names; several between commas
+  --seed S       another one waits elsewhere; 1 if not given
+  --jobs N       so many processes at once; 1 if not given
+  --json         the result for programs
+  --help         this
+
+  git clone --depth 1 https://github.com/WebAssembly/testsuite ../testsuite
+  npm run spec-tests -- ../testsuite
+  npm run spec-tests -- ../testsuite --only linking,memory_copy --level -O1,-Oz --way jumps
+
+The end is a line for each form, and 'N passed, M failed, K not applicable' with the reasons: what is no code that runs, what the
+engine or the assembler does not know, what is refused by name. Exit codes: 0 nothing failed, 1 something did or nothing
+passed, 2 usage.`;
+
+const { values: options, positionals } = readOptions();
+if (options.help === true) {
+  console.log(HELP);
+  process.exit(0);
+}
+
+function readOptions() {
+  const string = { type: 'string' } as const;
+  try {
+    return parseArgs({
+      // A level looks like an option.
+      args: process.argv.slice(2).map((each, at, all) => (all[at - 1] === '--level' ? `=${each}` : each)),
+      allowPositionals: true,
+      options: {
+        level: string,
+        way: string,
+        only: string,
+        seed: { ...string, default: '1' },
+        jobs: { ...string, default: '1' },
+        json: { type: 'boolean', default: false },
+        help: { type: 'boolean', short: 'h' },
+      },
+    });
+  } catch (error) {
+    return fail(`${error instanceof Error ? error.message : String(error)}\n\n${HELP}`);
+  }
+}
 
 function fail(message: string): never {
   console.error(message);
@@ -61,7 +89,8 @@ function scripts(root: string): string[] {
 }
 
 const [root, ...rest] = positionals;
-if (root === undefined || rest.length > 0) fail('Name one folder: a checkout of WebAssembly/spec.');
+if (root === undefined || rest.length > 0)
+  fail(`Name one folder: a checkout of WebAssembly/testsuite or WebAssembly/spec.\n\n${HELP}`);
 const only = options.only?.split(',') ?? [''];
 const files = scripts(root).filter((file) => only.some((each) => file.includes(each)));
 if (files.length === 0)

@@ -7,7 +7,7 @@ import { ROOT, run } from '../support/temporary.ts';
 import { blocksOf } from './blocks.ts';
 
 const DOCUMENTS = ['README.md'].concat(
-  ['guide', 'assemblyscript', 'backends', 'errors', 'explain', 'how-it-works'].map((name) => `docs/${name}.md`),
+  ['guide', 'assemblyscript', 'backends', 'errors', 'explain', 'how-it-works', 'wasi'].map((name) => `docs/${name}.md`),
 );
 /** Options of other programs that the text speaks of. */
 const OTHERS: ReadonlySet<string> = new Set([
@@ -18,6 +18,7 @@ const OTHERS: ReadonlySet<string> = new Set([
   '-sASYNCIFY', // emcc
   '--asyncify', // wasm-opt
   '--stack-size', // node
+  '--strip-all', // wasm-ld
   '--no-async-context-frame', // node
   '--row', // npm run bench
   '--save-dev', // npm

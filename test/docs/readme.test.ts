@@ -4,7 +4,9 @@ import { hasGuest } from '../support/guest.ts';
 import { type Block, blocksOf, forgotten, isProgram, isRun, needsOf, runsOf } from './blocks.ts';
 import { type Workshop, chromium, nodeWithJspi, openWorkshop } from './workshop.ts';
 
-const DOCUMENTS = ['README.md', 'docs/guide.md', 'docs/assemblyscript.md', 'docs/backends.md', 'docs/explain.md'];
+const DOCUMENTS = ['README.md'].concat(
+  ['guide', 'assemblyscript', 'backends', 'explain', 'wasi'].map((name) => `docs/${name}.md`),
+);
 /** Programs that are shown and not executed; a document that gets another one changes this number. */
 const NOT_RUN: Readonly<Record<string, number>> = { 'README.md': 3, 'docs/assemblyscript.md': 1 };
 

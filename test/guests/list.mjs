@@ -124,6 +124,15 @@ export const C_GUESTS = [
     flags: [...WARNINGS, '-DCOMMAND', '-Wl,--strip-debug'],
     suspending: ['env.wait'],
   },
+  {
+    name: 'program',
+    source: 'c/program.c',
+    flags: [...WARNINGS, ...ALLOCATOR, '-Wl,--strip-debug'],
+    suspending: ['close', 'filestat_set_size', 'read', 'readdir', 'seek', 'write']
+      .map((name) => `fd_${name}`)
+      .concat(['path_*', 'poll_oneoff'])
+      .map((name) => `wasi_snapshot_preview1.${name}`),
+  },
   { name: 'deep', source: 'c/deep.c', flags: C, suspending: ['env.wait'] },
   { name: 'callbacks', source: 'c/callbacks.c', flags: C, suspending: ['env.wait', 'env.each'] },
   { name: 'overflow', source: 'c/overflow.c', flags: C, suspending: ['env.wait'] },

@@ -2,6 +2,7 @@
  * Files in memory, made from an object and read again by the host when the program has ended. Everything is there at once: a
  * program that only uses these is never suspended by them.
  */
+import { Content } from './content.ts';
 import { FileError } from './errors.ts';
 import type { Directory, Entry, FileSystem, OpenFile, OpenMode, Stat, Times } from './file-system.ts';
 
@@ -18,9 +19,6 @@ export interface MemoryFilesOptions {
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
-
-/** The greatest size that engines make an array of; they may refuse far smaller ones. */
-const LARGEST_FILE = 2 ** 32 - 1;
 
 let devices = 0n;
 
@@ -95,34 +93,16 @@ class LinkNode extends Node {
 
 class FileNode extends Node {
   readonly type = 'file';
-  size = 0;
-  /** At least `size` bytes; what is behind them is zero. */
-  #bytes = new Uint8Array(0);
+  readonly content: Content;
   #open = 0;
 
-  get content(): Uint8Array<ArrayBuffer> {
-    return this.#bytes.subarray(0, this.size);
+  constructor(store: Store) {
+    super(store);
+    this.content = new Content(undefined, (bytes) => store.charge(bytes));
   }
 
-  read(length: number, position: number): Uint8Array {
-    return this.#bytes.subarray(Math.min(position, this.size), Math.min(position + length, this.size));
-  }
-
-  write(bytes: Uint8Array, position: number): void {
-    if (bytes.length === 0) return;
-    if (position + bytes.length > this.size) this.#grow(position + bytes.length);
-    this.#bytes.set(bytes, position);
-    this.touch();
-  }
-
-  resize(size: number): void {
-    if (size > this.size) this.#grow(size);
-    else {
-      this.store.charge(size - this.size);
-      this.#bytes.fill(0, size, this.size);
-      this.size = size;
-    }
-    this.touch();
+  get size(): number {
+    return this.content.size;
   }
 
   opened(): void {
@@ -142,27 +122,7 @@ class FileNode extends Node {
   }
 
   #forget(): void {
-    if (this.links > 0 || this.#open > 0) return;
-    this.store.charge(-this.size);
-    this.size = 0;
-    this.#bytes = new Uint8Array(0);
-  }
-
-  #grow(size: number): void {
-    if (size > LARGEST_FILE) throw new FileError('EFBIG', `no file in memory can have ${size} bytes`);
-    this.store.charge(size - this.size);
-    if (size > this.#bytes.length) {
-      try {
-        // Half as much again, so that a file that grows by small writes is not copied at each.
-        const grown = new Uint8Array(Math.min(LARGEST_FILE, Math.max(size, this.#bytes.length * 1.5)));
-        grown.set(this.content);
-        this.#bytes = grown;
-      } catch (cause) {
-        this.store.charge(this.size - size);
-        throw new FileError('ENOSPC', `the engine has no ${size} bytes for a file`, { cause });
-      }
-    }
-    this.size = size;
+    if (this.links === 0 && this.#open === 0) this.content.forget();
   }
 }
 
@@ -214,15 +174,17 @@ class OpenMemoryFile implements OpenFile {
   }
 
   read(length: number, position: number): Uint8Array {
-    return this.#node.read(length, position);
+    return this.#node.content.read(length, position);
   }
 
   write(bytes: Uint8Array, position: number): void {
-    this.#node.write(bytes, position);
+    this.#node.content.write(bytes, position);
+    this.#node.touch();
   }
 
   resize(size: number): void {
-    this.#node.resize(size);
+    this.#node.content.resize(size);
+    this.#node.touch();
   }
 
   setTimes(times: Times): void {
@@ -271,7 +233,10 @@ class MemoryDirectory implements Directory {
       this.node.set(name, node);
     }
     if (node.type !== 'file') throw new FileError(node.type === 'directory' ? 'EISDIR' : 'ELOOP', `${name} is no file`);
-    if (mode.truncate) node.resize(0);
+    if (mode.truncate) {
+      node.content.resize(0);
+      node.touch();
+    }
     return new OpenMemoryFile(node);
   }
 
@@ -381,7 +346,7 @@ export class MemoryFiles implements FileSystem {
     const name = names.pop();
     const node = name === undefined ? this.#root : this.#directory(names, false).get(name);
     if (node.type !== 'file') throw new FileError('EISDIR', `${path} is no file`);
-    return node.content.slice();
+    return node.content.bytes.slice();
   }
 
   /** The same as text. */
@@ -405,7 +370,7 @@ export class MemoryFiles implements FileSystem {
     const collect = (directory: DirectoryNode, prefix: string): void => {
       for (const [name, node] of directory.children) {
         if (node.type === 'directory') collect(node, `${prefix}${name}/`);
-        else if (node.type === 'file') files[prefix + name] = node.content.slice();
+        else if (node.type === 'file') files[prefix + name] = node.content.bytes.slice();
       }
     };
     collect(this.#root, '');

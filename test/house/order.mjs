@@ -27,8 +27,8 @@ const PACKAGES = {
   commander: ['cli/'],
 };
 
-/** What runs in Node alone: the command, and what runs inside of the AssemblyScript compiler. */
-const NODE_ONLY = ['cli/', 'assemblyscript/transform/'];
+/** What runs in Node alone: the command, files of the host, and what runs inside of the AssemblyScript compiler. */
+const NODE_ONLY = ['cli/', 'wasi/node/', 'assemblyscript/transform/'];
 
 const levelOf = (file) =>
   ORDER.findIndex((level) => level.some((entry) => (entry.endsWith('/') ? file.startsWith(entry) : file === entry)));

@@ -250,6 +250,8 @@ function mustBeOpenable(
   if (create && exclusive) throw new FileError('EEXIST', `${name} exists`);
   if (found.type === 'symlink') throw new FileError('ELOOP', `${name} is a symbolic link`);
   if (mustBeDirectory) throw new FileError('ENOTDIR', `${name} is no directory`);
+  // Opening a pipe or a device may hang, or do something.
+  if (found.type !== 'file') throw new FileError('ENOTSUP', `${name} is no regular file`);
 }
 
 /** A name for something that is no directory: free, and without a slash behind it. */

@@ -9,6 +9,7 @@ export { type FileTree, MemoryFiles, type MemoryFilesOptions, memoryFiles } from
 export type { WasiOptions } from './options.ts';
 export { type OutputTarget, type OutputWriter, TextOutput } from './output.ts';
 export { type Wasi, wasi } from './program.ts';
+export { type ReadyWasi, type WasiProvider, initWasmer } from './provider.ts';
 export { readOnly } from './read-only.ts';
 export { type RunOptions, run } from './run.ts';
 export type { Awaitable } from './steps.ts';

@@ -3,6 +3,7 @@ import { FiberError } from '../errors.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { type Files, isFiles } from './files.ts';
 import { type InputSource, isInputSource } from './input.ts';
+import { type ReadyWasi, type WasiProvider, isProvider, providerOf } from './provider.ts';
 import { type OutputTarget, consoleOutput, isOutputTarget } from './output.ts';
 
 /** Options of `wasi`: what the program sees of the world. Nothing that is not given can be reached. */
@@ -28,6 +29,11 @@ export interface WasiOptions {
   readonly clock?: Clock;
   /** Fills the bytes, at most 65,536 at a time. Default `crypto.getRandomValues`. */
   readonly random?: (bytes: Uint8Array<ArrayBuffer>) => void;
+  /**
+   * Another implementation of WASI, for files and for what no other option names: a ready `WASI` object of @wasmer/wasi (see
+   * `initWasmer`), @bjorn3/browser_wasi_shim or `node:wasi`. Default none. Not together with `files`.
+   */
+  readonly provider?: WasiProvider | ReadyWasi;
   /**
    * Told of errors that the guest sees only as EIO or EPIPE, since they are no POSIX errors: a stream that failed, a mistake in
    * a file system of one's own.
@@ -65,6 +71,7 @@ const RULES: Record<keyof WasiOptions, Rule> = {
       isObject(value) && ['realtime', 'monotonic', 'wait'].every((name) => isFunction(Reflect.get(value, name))),
   ],
   random: ['a function', isFunction],
+  provider: ['a ready WASI object', isProvider],
   onError: ['a function', isFunction],
 };
 
@@ -78,6 +85,9 @@ export interface CheckedOptions {
   readonly stdout: OutputTarget;
   readonly stderr: OutputTarget;
   readonly files: Files | null;
+  readonly provider: WasiProvider | null;
+  /** The names of the options that were given. */
+  readonly given: ReadonlySet<string>;
   readonly terminal: { readonly stdin: boolean; readonly stdout: boolean; readonly stderr: boolean };
   readonly clock: Clock;
   readonly random: (bytes: Uint8Array<ArrayBuffer>) => void;
@@ -97,6 +107,13 @@ export function checkWasiOptions(options: WasiOptions): CheckedOptions {
       throw new FiberError('INVALID_OPTION', `The option ${name} must be ${rule[0]}, not ${String(value)}.`);
     }
   }
+  const given = new Set(Object.keys(options).filter((name) => Reflect.get(options, name) !== undefined));
+  if (given.has('provider') && given.has('files')) {
+    throw new FiberError(
+      'INVALID_OPTION',
+      'The options provider and files exclude each other: the provider has the files.',
+    );
+  }
   const { terminal = false } = options;
   const isTerminal = (name: 'stdin' | 'stdout' | 'stderr'): boolean =>
     typeof terminal === 'boolean' ? terminal : terminal[name] === true;
@@ -107,6 +124,8 @@ export function checkWasiOptions(options: WasiOptions): CheckedOptions {
     stdout: options.stdout ?? consoleOutput('log'),
     stderr: options.stderr ?? consoleOutput('error'),
     files: options.files ?? null,
+    provider: options.provider === undefined ? null : providerOf(options.provider),
+    given,
     terminal: { stdin: isTerminal('stdin'), stdout: isTerminal('stdout'), stderr: isTerminal('stderr') },
     clock: options.clock ?? systemClock,
     random: options.random ?? ((bytes) => void crypto.getRandomValues(bytes)),

@@ -19,6 +19,7 @@ import { DescriptorTable, DirectoryDescriptor, StreamDescriptor } from './descri
 import { FileError, errnoOf } from './errors.ts';
 import { endGuest } from './exit.ts';
 import { type Preopen, openFiles } from './files.ts';
+import { Foreign } from './foreign.ts';
 import { dataFunctions } from './functions/data.ts';
 import { descriptorFunctions } from './functions/descriptors.ts';
 import type { Context, WasiFunction } from './functions/context.ts';
@@ -82,6 +83,7 @@ class Program implements Wasi {
   readonly #stdin: Input;
   readonly #outputs: readonly Output[];
   readonly #onError: CheckedOptions['onError'];
+  readonly #foreign: Foreign | null;
   /** Null once what the program has from the beginning is open. */
   #opening: Promise<void> | null = null;
   #preopens: readonly Preopen[] = [];
@@ -92,6 +94,7 @@ class Program implements Wasi {
   constructor(options: CheckedOptions) {
     const { terminal, clock } = options;
     this.#onError = options.onError;
+    this.#foreign = options.provider === null ? null : new Foreign(options.provider, options.given);
     this.#stdin = new Input(options.stdin);
     const stdout = new Output(options.stdout);
     // One place for both is one stream: what is written first comes first.
@@ -106,7 +109,7 @@ class Program implements Wasi {
     // It is told to whoever starts the program.
     this.ready.catch(() => {});
     const context: Context = {
-      memory: new GuestMemory(() => this.#memory),
+      memory: new GuestMemory(() => this.#running.memory),
       descriptors: this.#descriptors,
       clock,
       args: options.args,
@@ -116,6 +119,7 @@ class Program implements Wasi {
       exit: (code) => this.#exit(code),
       signal: () => currentFiber()?.signal ?? null,
       canWait: canSuspend,
+      isForeign: (fd) => this.#foreign?.owns(fd) === true,
     };
     const functions = {
       ...processFunctions(context),
@@ -225,11 +229,11 @@ class Program implements Wasi {
     this.#opening = null;
   }
 
-  get #memory(): WebAssembly.Memory {
+  get #running(): Guest {
     // A start function runs before anybody has the guest.
     this.#guest ??= currentFiber()?.guest ?? null;
     if (this.#guest === null) throw new FileError('EFAULT', 'no guest was started');
-    return this.#guest.memory;
+    return this.#guest;
   }
 
   #exit(code: number): never {
@@ -247,6 +251,7 @@ class Program implements Wasi {
     const fail = (error: unknown): number => this.#fail(error, name);
     return (...args) => {
       if (this.#exitCode !== null) endGuest();
+      if (this.#foreign?.answers(name, args) === true) return this.#askForeign(this.#foreign, name, args);
       const unsigned = args.map((value) => (typeof value === 'bigint' ? BigInt.asUintN(64, value) : value >>> 0));
       try {
         const opening = this.#opening;
@@ -257,6 +262,16 @@ class Program implements Wasi {
         return fail(error);
       }
     };
+  }
+
+  #askForeign(foreign: Foreign, name: string, args: readonly (number | bigint)[]): number {
+    try {
+      const answer = foreign.find(name, this.#running);
+      // One that says nothing has nothing to complain of.
+      return answer === null ? ERRNO.ENOSYS : Number(answer(...args) ?? ERRNO.SUCCESS);
+    } catch (error) {
+      return this.#fail(error, name);
+    }
   }
 
   /** The error number for what was thrown. */

@@ -20,6 +20,8 @@ export interface Context {
   signal(): AbortSignal | null;
   /** May the caller be made to wait? */
   canWait(): boolean;
+  /** Does another implementation answer for that descriptor? */
+  isForeign(fd: number): boolean;
 }
 
 /**

@@ -137,8 +137,10 @@ function clockSubscription(context: Context, at: number): Watch {
   }
 }
 
-function descriptorSubscription({ descriptors }: Context, fd: number, type: number): Watch {
+function descriptorSubscription({ descriptors, isForeign }: Context, fd: number, type: number): Watch {
   const isRead = type === EVENTTYPE.FD_READ;
+  // Whoever answers for it never waits.
+  if (isForeign(fd)) return already(HAPPENED);
   try {
     const descriptor = descriptors.get(fd, RIGHTS.POLL_FD_READWRITE | (isRead ? RIGHTS.FD_READ : RIGHTS.FD_WRITE));
     // A file never makes anybody wait.

@@ -106,6 +106,12 @@ static int files(const char *directory) {
   return 0;
 }
 
+static int save(const char *name, const char *content) {
+  FILE *file = fopen(name, "w");
+  if (file == NULL || fprintf(file, "%s\n", content) < 0 || fclose(file) != 0) return fail("save");
+  return 0;
+}
+
 static void goodbye(void) { printf("goodbye\n"); }
 
 int main(int count, char **words) {
@@ -116,6 +122,7 @@ int main(int count, char **words) {
   if (strcmp(what, "sleep") == 0) return nap(atol(with));
   if (strcmp(what, "wait") == 0) return wait_for_input(atoi(with));
   if (strcmp(what, "files") == 0) return files(with);
+  if (strcmp(what, "save") == 0) return save(with, count > 3 ? words[3] : "");
   if (strcmp(what, "env") == 0) return puts(getenv(with) == NULL ? "unset" : getenv(with)) < 0;
   if (strcmp(what, "terminal") == 0) return !isatty(STDOUT_FILENO);
   if (strcmp(what, "exit") == 0) {

@@ -37,6 +37,15 @@ const FAULTS: Readonly<Record<string, string>> = {
     (func (export "f") (result i32)
       (drop (call $taker (f64.const 1) (ref.func $taker)))
       (call $taker (f64.const 2) (ref.null func)))`,
+  'a branch with a reference to a function out of a block that gives any reference': `
+    (elem declare func $f)
+    (table 1 funcref)
+    (func $f (export "f") (param i32) (result i32)
+      (table.set (i32.const 0)
+        (block $out (result funcref)
+          (drop (call $wait (i32.const 1)))
+          (br_if $out (ref.func $f) (local.get 0))))
+      (call $wait (ref.is_null (table.get (i32.const 0)))))`,
   'a branch with a value whose value is such a branch': `
     (func (export "f") (param i32 i32) (result i32)
       (block $out (result i32)

@@ -148,17 +148,22 @@ class Pass {
     const branch = this.#shape.expression(at);
     const kind = isSwitch ? 'Switch' : 'Break';
     const value = raw.call(`${kind}GetValue`)(branch);
-    const type = raw.getType(value);
-    if (!this.#isValue(type)) {
+    const given = raw.getType(value);
+    if (!this.#isValue(given)) {
       // It never comes to the branch.
       this.#walker.replace(this.#shape.tree, at, value);
       return;
     }
-    const locals = names.flatMap((name) => this.#blocks.get(name)?.local ?? []);
+    const targets = names.flatMap((name) => this.#blocks.get(name) ?? []);
+    const locals = targets.map(({ local }) => local);
+    // The value may be of a subtype; where the branch is not taken, it is of the block's type. Blocks of several types take it as it is.
+    const [only = given, ...others] = new Set(targets.map(({ type }) => type));
+    const type = others.length === 0 ? only : given;
     const { i32 } = raw.binaryen;
     const condition = raw.call(`${kind}GetCondition`)(branch);
     const sets: Ref[] = [];
     let [carrier = NONE] = locals;
+    if (others.length > 0) carrier = this.#addVar(type);
     if (condition !== 0 && this.#branchesWithin(this.#shape.children(at).at(-1) ?? at, locals)) {
       // The condition is evaluated between the value and the branch, and may itself leave with another value.
       carrier = this.#addVar(type);

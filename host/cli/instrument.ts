@@ -130,7 +130,7 @@ function optionsFor({ target, sourceMapUrl }: Wanted, flags: InstrumentFlags, ma
   };
 }
 
-function parseAllocator(given: string | undefined): NonNullable<InstrumentOptions['allocator']> {
+export function parseAllocator(given: string | undefined): NonNullable<InstrumentOptions['allocator']> {
   if (given === undefined || given === 'auto') return 'auto';
   if (given === 'memory.grow') return given;
   const [alloc, free, ...rest] = given.split(',');
@@ -140,7 +140,7 @@ function parseAllocator(given: string | undefined): NonNullable<InstrumentOption
   return [alloc, free];
 }
 
-function runInThread(job: Job, input: string, progress: Progress | null): Promise<InstrumentResult> {
+export function runInThread(job: Job, input: string, progress: Progress | null): Promise<InstrumentResult> {
   return new Promise<InstrumentResult>((resolve, reject) => {
     const worker = new Worker(new URL('./worker.js', import.meta.url), {
       workerData: job,

@@ -14,6 +14,7 @@ import type { InstrumentFlags } from './instrument.ts';
 import { writeStandardOutput } from './output.ts';
 import { TARGETS } from './pair.ts';
 import { addReport } from './report.ts';
+import { addRun } from './run.ts';
 import { styleFor } from './style.ts';
 
 const LEVELS: Readonly<Record<string, InstrumentFlags['optimize']>> = {
@@ -37,8 +38,11 @@ function version(): string {
   return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
 }
 
-/** @param print takes what belongs on standard output, such as help that was asked for */
-function program(print: (text: string) => void): Command {
+/**
+ * @param print takes what belongs on standard output, such as help that was asked for
+ * @param exit takes the exit code of a program that was run
+ */
+function program(print: (text: string) => void, exit: (code: number) => void): Command {
   const root = new Command('wasm-fibers')
     .description('Lets synchronous WebAssembly modules wait for promises: many fibers in one instance.')
     .version(version(), '-V, --version', 'print the version')
@@ -46,6 +50,7 @@ function program(print: (text: string) => void): Command {
     .helpCommand('help [command]', 'print the help of a command')
     .showHelpAfterError('(run it with --help to learn what it takes)')
     .exitOverride()
+    .enablePositionalOptions()
     .configureOutput({ writeOut: print })
     .addHelpText(
       'after',
@@ -57,6 +62,7 @@ Examples:
   wasm-fibers instrument app.wasm --target both --suspending env.sleep    app.asyncify.wasm and app.jspi.wasm
   wasm-fibers explain app.wasm parse --suspending env.read            why is parse instrumented?
   wasm-fibers report app.wasm --suspending env.read --html report.html    what does instrumentation cost, and why?
+  wasm-fibers run --dir .::/ tool.wasm -- --version                   run a WASI program
 
 Exit codes: 0 done, 1 refused (the message says why and what to do), 2 usage.`,
     );
@@ -64,6 +70,7 @@ Exit codes: 0 done, 1 refused (the message says why and what to do), 2 usage.`,
   addInspect(root);
   addExplain(root);
   addReport(root);
+  addRun(root, exit);
   return root;
 }
 
@@ -182,7 +189,12 @@ const SPELLINGS: Readonly<Record<string, string>> = {
   '-osu': '--output-source-map-url',
 };
 
-async function main(): Promise<ExitCode> {
+/** What follows `run` may be a program's own. */
+function spelledOut(args: readonly string[]): string[] {
+  return args[0] === 'run' ? [...args] : args.map((argument) => SPELLINGS[argument] ?? argument);
+}
+
+async function main(): Promise<number> {
   const style = styleFor(process.stderr);
   const fail = (code: ExitCode, message: string): ExitCode => {
     process.stderr.write(`${style.red('wasm-fibers:')} ${message}\n`);
@@ -191,15 +203,16 @@ async function main(): Promise<ExitCode> {
   // Where standard error fails, nobody can be told; that must not change how the run ends.
   process.stderr.on('error', () => {});
   let printed = '';
-  const commands = program((text) => (printed += text));
+  let exitCode = 0;
+  const commands = program(
+    (text) => (printed += text),
+    (code) => (exitCode = code),
+  );
   try {
     await commands
-      .parseAsync([
-        ...process.argv.slice(0, 2),
-        ...process.argv.slice(2).map((argument) => SPELLINGS[argument] ?? argument),
-      ])
+      .parseAsync([...process.argv.slice(0, 2), ...spelledOut(process.argv.slice(2))])
       .finally(() => writeStandardOutput(printed));
-    return 0;
+    return exitCode;
   } catch (error) {
     // Commander has said what there was to say.
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;

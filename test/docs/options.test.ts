@@ -35,7 +35,7 @@ const OPTION = /(?<![\w-])--?[A-Za-z][\w-]*/g;
 
 const known = new Set<string>();
 beforeAll(async () => {
-  for (const command of [[], ['instrument'], ['inspect'], ['explain'], ['report']]) {
+  for (const command of [[], ['instrument'], ['inspect'], ['explain'], ['report'], ['run']]) {
     const help = await run(process.execPath, ['build/host/cli/main.js', ...command, '--help'], ROOT);
     for (const line of help.stdout.split('\n')) {
       if (!/^ {2}-/.test(line) && !line.includes('(also ') && !line.includes('-osu)')) continue;
@@ -52,7 +52,9 @@ test('every option that a command line in the documents uses exists', () => {
     blocksOf(document).flatMap(({ code }) => code.split('\n').filter((line) => /(^|npx )wasm-fibers /.test(line))),
   );
   expect(used.length).toBeGreaterThan(2);
-  const options = used.flatMap((line) => [...line.matchAll(OPTION)].map(([option]) => plain(option)));
+  // What follows `--` is the program's that is run.
+  const own = used.map((line) => line.split(' -- ', 1)[0] ?? line);
+  const options = own.flatMap((line) => [...line.matchAll(OPTION)].map(([option]) => plain(option)));
   expect(options.filter((option) => !known.has(option))).toEqual([]);
 });
 
@@ -73,9 +75,12 @@ test('every option that the text names exists, or is one of another program', ()
   expect([...OTHERS].filter((option) => !named.includes(option))).toEqual([]);
 });
 
-test('the guide explains every option', () => {
-  const guide = readFileSync(path.join(ROOT, 'docs/guide.md'), 'utf8');
-  const table = guide.slice(guide.indexOf('## Options of the command'));
+test('the guide explains every option, and the page on WASI those of `run`', () => {
+  const from = (document: string, heading: string): string => {
+    const text = readFileSync(path.join(ROOT, document), 'utf8');
+    return text.slice(text.indexOf(heading));
+  };
+  const table = from('docs/guide.md', '## Options of the command') + from('docs/wasi.md', '## From the command line');
   const unexplained = [...known].filter((option) => !table.includes(`\`${option}\``) && !['-h', '-V'].includes(option));
   expect(known.size).toBeGreaterThan(20);
   expect(unexplained).toEqual([]);

@@ -1,0 +1,210 @@
+/** `wasm-fibers run`: a WASI program as a command of this machine, with its terminal, its directories and its exit code. */
+import { stat } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { FiberError } from '../errors.ts';
+import { stackSwitching } from '../backends/engine.ts';
+import type { InstrumentOptions } from '../instrument/index.ts';
+import { SECTION } from '../runtime/metadata.ts';
+import { FileError, type FileSystem, run, suspendingImports } from '../wasi/index.ts';
+import { hostDirectory } from '../wasi/node/index.ts';
+import { collect, named } from './arguments.ts';
+import { Cache } from './cache.ts';
+import { CliError } from './errors.ts';
+import { codeOf, explain, readInput, refusal } from './files.ts';
+import { parseAllocator, runInThread } from './instrument.ts';
+import { Progress } from './progress.ts';
+import { Terminal } from './terminal.ts';
+
+interface RunFlags {
+  readonly dir?: readonly string[];
+  readonly env?: readonly string[];
+  readonly timeout?: number;
+  readonly backend: 'auto' | 'asyncify' | 'jspi';
+  /** False for --no-cache. */
+  readonly cache?: string | false;
+  readonly allocator?: string;
+  readonly quiet?: boolean;
+}
+
+/** How a program ends that does not end by itself, as shells and `timeout` tell it. */
+const TIMED_OUT = 124;
+const TRAPPED = 134;
+const KILLED_BY = { SIGINT: 130, SIGTERM: 143 } as const;
+
+/** @param exit takes the exit code of the program */
+export function addRun(root: Command, exit: (code: number) => void): void {
+  root
+    .command('run')
+    .summary('run a WASI program')
+    .description(
+      'Runs a program compiled for WASI preview 1. It has the terminal, and of the files what --dir gives it. Everything ' +
+        'that it calls may wait. On engines that have JSPI it runs as it is; elsewhere it is instrumented first, once.',
+    )
+    .argument('<program>', 'a core WebAssembly module, instrumented or not; - is standard input', named)
+    .argument('[arguments...]', 'what follows is the program’s, also options; after -- too')
+    .passThroughOptions()
+    .option(
+      '--dir <host[::guest[::ro]]>',
+      'a directory that the program may use, and where it sees it; ro: it may only read it; repeatable',
+      collect,
+    )
+    .option('--env <NAME[=value]>', 'an environment variable; without a value, this process’s; repeatable', collect)
+    .option('--timeout <milliseconds>', 'end the program after so long (exit code 124)', milliseconds)
+    .addOption(
+      new Option('--backend <backend>', 'what suspends the program: auto is jspi where the engine has it')
+        .choices(['auto', 'asyncify', 'jspi'])
+        .default('auto'),
+    )
+    .option(
+      '--cache <folder>',
+      'where instrumented programs are kept (default: wasm-fibers in the user’s cache folder)',
+      named,
+    )
+    .option('--no-cache', 'keep none')
+    .option('--allocator <alloc,free>', 'as for instrument', named)
+    .option('-q, --quiet', 'no progress')
+    .addHelpText(
+      'after',
+      `
+Ctrl-C ends the program where it waits, or at its next wait; what it has written is then in its files.
+
+Examples:
+  wasm-fibers run hello.wasm
+  wasm-fibers run python.wasm -- -c 'import time; time.sleep(1); print(input())'
+  wasm-fibers run --dir .::/ --dir /usr/share/dict::/words::ro grep.wasm -c apple words/british
+  wasm-fibers run --env HOME=/ --env LANG --dir work::/ tool.wasm build
+
+Exit codes: the program's own; 124 it took too long, 130 Ctrl-C, 134 it trapped; 1 refused, 2 usage.`,
+    )
+    .action(async (file: string, args: readonly string[], flags: RunFlags) =>
+      exit(await runCommand(file, args, flags)),
+    );
+}
+
+function milliseconds(value: string): number {
+  const time = Number(value);
+  if (!(time > 0 && time < 2 ** 31)) throw new InvalidArgumentError('It must be a number of milliseconds above 0.');
+  return time;
+}
+
+async function runCommand(file: string, given: readonly string[], flags: RunFlags): Promise<number> {
+  const args = [file === '-' ? 'program' : path.basename(file), ...(given[0] === '--' ? given.slice(1) : given)];
+  const files = await directories(flags.dir ?? []);
+  const env = environment(flags.env ?? []);
+  const source = await ready(file, flags);
+  const terminal = new Terminal();
+  try {
+    return await run(source, {
+      args,
+      env,
+      ...(files !== null && { files }),
+      ...terminal.streams,
+      signal: terminal.signal,
+      ...(flags.timeout !== undefined && { timeout: flags.timeout }),
+    });
+  } catch (error) {
+    if (terminal.received !== null) return KILLED_BY[terminal.received];
+    if (error instanceof WebAssembly.RuntimeError) {
+      process.stderr.write(`${args[0]} trapped: ${error.stack ?? error.message}\n`);
+      return TRAPPED;
+    }
+    if (!(error instanceof FiberError || error instanceof FileError)) throw error;
+    if (error instanceof FiberError && error.code === 'TIMEOUT') return TIMED_OUT;
+    throw refusal(file, error.message);
+  } finally {
+    await terminal.release();
+  }
+}
+
+/** The directories that the program is given; null for none. */
+async function directories(given: readonly string[]): Promise<Record<string, FileSystem> | null> {
+  const files: Record<string, FileSystem> = {};
+  for (const each of given) {
+    const [host = '', guest = host, mode, ...rest] = each.split('::');
+    if (host === '' || guest === '' || rest.length > 0 || (mode !== undefined && mode !== 'ro')) {
+      throw new CliError(2, `--dir ${each}: must be HOST, HOST::GUEST or HOST::GUEST::ro.`);
+    }
+    if (guest.split('/').includes('..')) {
+      throw new CliError(2, `--dir ${each}: say where the program sees it, as in ${host}::/data.`);
+    }
+    const at = `/${guest
+      .split('/')
+      .filter((name) => name !== '' && name !== '.')
+      .join('/')}`;
+    if (Object.hasOwn(files, at)) throw new CliError(2, `--dir ${each}: there is another directory at ${at}.`);
+    await mustBeDirectory(host);
+    files[at] = hostDirectory(host, { readOnly: mode === 'ro' });
+  }
+  return given.length === 0 ? null : files;
+}
+
+async function mustBeDirectory(directory: string): Promise<void> {
+  try {
+    if ((await stat(directory)).isDirectory()) return;
+  } catch (error) {
+    throw new CliError(
+      2,
+      `--dir ${directory}: ${codeOf(error) === 'ENOENT' ? 'no such directory.' : explain(error, 'read')}`,
+    );
+  }
+  throw new CliError(2, `--dir ${directory}: is a file, not a directory.`);
+}
+
+function environment(given: readonly string[]): Record<string, string> {
+  const env: Record<string, string> = {};
+  for (const each of given) {
+    const end = each.indexOf('=');
+    const name = end < 0 ? each : each.slice(0, end);
+    const value = end < 0 ? process.env[name] : each.slice(end + 1);
+    if (name === '') throw new CliError(2, `--env ${each}: must be NAME=value, or NAME.`);
+    if (value !== undefined) env[name] = value;
+  }
+  return env;
+}
+
+/** The program as this engine can run it. */
+async function ready(file: string, flags: RunFlags): Promise<WebAssembly.Module | Uint8Array<ArrayBuffer>> {
+  const wasm = new Uint8Array(await readInput(file));
+  const module = await compile(file, wasm);
+  const isInstrumented = WebAssembly.Module.customSections(module, SECTION).length > 0;
+  const hasJspi = stackSwitching() !== null;
+  if (isInstrumented || (hasJspi && flags.backend !== 'asyncify')) return module;
+  if (flags.backend === 'jspi') throw refusal(file, 'this Node has no JSPI; leave out --backend jspi, or use Node 24.');
+  const suspending = suspendingImports(module);
+  if (suspending.length === 0) return module;
+  return instrumented(file, wasm, { suspending, allocator: parseAllocator(flags.allocator) }, flags);
+}
+
+async function compile(file: string, wasm: Uint8Array<ArrayBuffer>): Promise<WebAssembly.Module> {
+  try {
+    return await WebAssembly.compile(wasm);
+  } catch (error) {
+    throw refusal(file, `it is no WebAssembly module that this engine can compile: ${String(error)}`);
+  }
+}
+
+async function instrumented(
+  file: string,
+  wasm: Uint8Array<ArrayBuffer>,
+  options: InstrumentOptions,
+  flags: RunFlags,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const job = { wasm, options };
+  const progress = flags.quiet === true ? null : new Progress();
+  const make = (): ReturnType<typeof runInThread> => runInThread(job, file, progress);
+  try {
+    if (flags.cache === false) return new Uint8Array((await make()).wasm);
+    const cache = new Cache(flags.cache ?? userCache());
+    return new Uint8Array((await cache.get(job, make)).result.wasm);
+  } finally {
+    progress?.end();
+  }
+}
+
+function userCache(): string {
+  const { XDG_CACHE_HOME, LOCALAPPDATA } = process.env;
+  const base = XDG_CACHE_HOME || (process.platform === 'win32' && LOCALAPPDATA) || path.join(os.homedir(), '.cache');
+  return path.join(base, 'wasm-fibers');
+}

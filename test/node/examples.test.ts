@@ -54,7 +54,7 @@ test('03-channel: the channel never holds more than it may; who is faster waits'
   const output = await example('03', '--items', '10', '--capacity', '3', '--consumers', '2');
   const [first = '', second = ''] = output.split('Too fast consumers');
   expect(first).toContain('at most 3 of 3 on the way');
-  expect(first).toMatch(/^ +producer #+!+#/m);
+  expect(first).toMatch(/^ +producer +#+!+#/m);
   expect(first).toMatch(/^ +on the way [0-3]+$/m);
   expect(second).toMatch(/^ +consumer 2 +\.+#/m);
   for (const shares of output.matchAll(/10 items, (\d+) \+ (\d+);/g)) {

@@ -51,6 +51,9 @@ export function isReference(type: string): boolean {
 /** The heap types that are older than garbage collection, or independent of it. */
 const OLDER: ReadonlySet<string> = new Set(['func', 'extern', 'exn', 'noexn', 'cont', 'string']);
 
+/** Those of null, which compilers give to `ref.null` also where nothing else is of that time: it can be written as it was before. */
+const OF_NULL: ReadonlySet<string> = new Set(['none', 'nofunc', 'noextern']);
+
 export function readHeapType(reader: Reader): string {
   const start = reader.pos;
   const code = reader.s33();
@@ -63,7 +66,7 @@ export function readHeapType(reader: Reader): string {
     reader.pos = start;
     throw reader.malformed('an unknown heap type');
   }
-  reader.hasGcReferences ||= !OLDER.has(name);
+  reader.hasGcReferences ||= !OLDER.has(name) && !OF_NULL.has(name);
   return name;
 }
 

@@ -9,7 +9,7 @@
  *           signal = 0; state = 0; return value
  *         trap if signal > 0                          the frames were damaged: they lead to another import
  *       result = call m.n (P)                         rewinding by the host, it gives the value or throws
- *       if data and signal  state = 1                 it gave a promise: everything unwinds
+ *       if data and signal == -1  state = 1           it gave a promise: everything unwinds
  *       return result
  *
  *     enter (function)                                goes on with the stack that lies in the window
@@ -27,6 +27,9 @@ import type { ModuleEdit } from '../binary/edit.ts';
 import { functionImports } from '../binary/module.ts';
 import type { Walker } from '../walk.ts';
 import { SIGNAL, VALUE } from './window.ts';
+
+/** The signal of the host that its function has returned a promise. */
+const UNWIND = -1;
 
 /** Begins the name of a function in the place of an import; that of its import follows. */
 export const WAIT = 'wasm-fibers.wait:';
@@ -103,7 +106,8 @@ function writeWait(walker: Walker, module: BinaryenModule, func: Ref, wait: Name
   ];
   const operands = types.map((type, index) => module.local.get(index, type));
   const call = module.call(wait.imported, operands, results);
-  const unwind = module.if(globals.data(), module.if(signal(), globals.setState(1)));
+  const isPromise = module.i32.eq(signal(), module.i32.const(UNWIND));
+  const unwind = module.if(globals.data(), module.if(isPromise, globals.setState(1)));
   const local = results === none ? -1 : raw.call('FunctionAddVar')(func, results);
   const body = [
     module.if(globals.state(), block(ends)),

@@ -2,7 +2,7 @@
  * `poll_oneoff`: waits until at least one of any number of things has happened, by the clock or at a descriptor. sleep, select
  * and poll of libc are made of it.
  */
-import { ERRNO, EVENTRWFLAGS, EVENTTYPE, RIGHTS, SIZE, SUBCLOCKFLAGS } from '../abi.ts';
+import { CLOCKID, ERRNO, EVENTRWFLAGS, EVENTTYPE, RIGHTS, SIZE, SUBCLOCKFLAGS } from '../abi.ts';
 import { FileError, errnoOf } from '../errors.ts';
 import { type Steps, settle } from '../steps.ts';
 import { eventLoopTurn } from '../turn.ts';
@@ -125,10 +125,12 @@ function clockSubscription(context: Context, at: number): Watch {
   const id = memory.getUint32(at);
   const timeout = memory.getUint64(at + 8);
   const isAbsolute = (memory.getUint16(at + 24) & SUBCLOCKFLAGS.ABSTIME) !== 0;
+  // How much time passes is nothing that setting the clock should change, and the clock of the day is rounded.
+  const own = !isAbsolute && id === CLOCKID.REALTIME ? CLOCKID.MONOTONIC : id;
   try {
-    const end = isAbsolute ? timeout : timeOf(context, id) + timeout;
+    const end = isAbsolute ? timeout : timeOf(context, own) + timeout;
     const left = (): bigint => {
-      const time = end - timeOf(context, id);
+      const time = end - timeOf(context, own);
       return time > 0n ? time : 0n;
     };
     return { check: () => (left() > 0n ? null : HAPPENED), happens: () => null, left };

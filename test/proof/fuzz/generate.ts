@@ -1,13 +1,14 @@
 /**
  * Random modules: those of Binaryen's own fuzzer (`wasm-opt -ttf`), changed by random passes of Binaryen, and made fit to be
  * compared. Their NaNs are canonical (`--denan`), since engines and optimisers are free in the bits of others; what they log
- * can be read by JavaScript; memory and globals are exported, so that they can be looked at; and what is copied inside of the
- * memory is never so large that the window of the runtime would be copied along, which no comparison could tell from a fault.
+ * can be read by JavaScript; memory and globals are exported, so that they can be looked at; and what is copied or filled in
+ * bulk stays away from the window of the runtime, which no comparison could tell from a fault.
  */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import binaryen from 'binaryen';
+import { Op } from '../../../host/instrument/binary/code.ts';
 import { ModuleEdit } from '../../../host/instrument/binary/edit.ts';
 import { readOutline } from '../../../host/instrument/binary/module.ts';
 import { readTables } from '../../../host/instrument/binary/tables.ts';
@@ -146,8 +147,8 @@ function prepare(wasm: Uint8Array, recipe: Recipe): Uint8Array<ArrayBuffer> {
   }
 }
 
-/** Bytes. The room begins behind it, and what is below the window ends before. */
-const LONGEST_COPY = 0x3fff;
+/** So low are the addresses in such instructions, and so many the bytes: the room of the runtime begins behind both. */
+const MOST = 0x3fff;
 
 /** What Binaryen's interface cannot do, or not without losing segments. */
 function completed(wasm: Uint8Array, exportTables: boolean): Uint8Array<ArrayBuffer> {
@@ -161,15 +162,19 @@ function completed(wasm: Uint8Array, exportTables: boolean): Uint8Array<ArrayBuf
   if (exportTables) for (const index of tables.keys()) edit.addExport(`${OURS}table.${index}`, 'table', index);
   const memory = outline.memories.length > 0 ? 0 : edit.addMemory(16, 16);
   edit.addExport(`${OURS}memory`, 'memory', memory);
+  const operands = ['i32', 'i32', 'i32'];
+  const limit = edit.addFunction(`${OURS}limit`, edit.type(operands, operands), [], (code) => {
+    for (const local of operands.keys()) code.op(Op.LocalGet, local).constant(MOST).op(I32_AND);
+  });
   edit.watch((body) => (instruction) => {
-    if (instruction.opcode !== MEMORY_COPY) return;
-    body.insert(instruction, (code) => void code.constant(LONGEST_COPY).op(I32_AND));
+    if (IN_BULK.has(instruction.opcode)) body.insert(instruction, (code) => void code.call(limit));
   });
   return Uint8Array.from(edit.write(() => false).wasm);
 }
 
 const I32_AND = 0x71;
-const MEMORY_COPY = 0xfc_000a;
+/** `memory.init`, `memory.copy`, `memory.fill`: each takes three numbers, of which those that are no value are addresses and a length. */
+const IN_BULK: ReadonlySet<number> = new Set([0xfc_0008, 0xfc_000a, 0xfc_000b]);
 
 /** Spelt as binaryen.js spells them. */
 const SPELT: Readonly<Record<string, string>> = {

@@ -17,15 +17,15 @@ const OF_THE_BACKEND = [
   'test/node/{async-context,depth,hostile,leaks,real-libraries,tasks-leaks,twice,values-leaks,examples}.test.ts',
 ];
 
-/** What the guests of the transform hold: on the oldest Node for Asyncify, on the newest for JSPI, and not a third time. */
-const TYPED_LEAKS = ['test/node/{tasks,values}-leaks.test.ts'];
+/** Takes long: on the oldest Node for Asyncify, on the newest for JSPI, and not a third time. */
+const TWICE = ['test/node/{leaks,tasks-leaks,values-leaks,examples,hostile}.test.ts'];
 
 const isNewest = Number(process.versions.node.split('.')[0]) >= NEWEST;
 const isJspi = provide(true).backend === 'jspi';
 const onNewest = isJspi ? OF_THE_BACKEND : ['test/node/**/*.test.ts'];
 const config: ViteUserConfig = nodeEnvironment(
   [...SPEC, ...(isNewest ? onNewest : ['test/node/async-context.test.ts'])],
-  [...(commonTestOptions.exclude ?? []), ...TOOLS, ...(isJspi ? [] : TYPED_LEAKS)],
+  [...(commonTestOptions.exclude ?? []), ...TOOLS, ...(isJspi ? [] : TWICE)],
 );
 
 export default config;

@@ -1,7 +1,7 @@
 // WASI: files in memory, paths, descriptors and their rights, and several file systems as one.
 import { describe, expect, test } from 'vitest';
 import { type Directory, FileError, type FileSystem, type OpenFile, type Stat, memoryFiles } from 'wasm-fibers/wasi';
-import { turn } from '../support/core.ts';
+import { slow } from '../support/slow-files.ts';
 import { type Caller, ERRNO, FDFLAG, OPEN, RIGHT, ROOT_FD, caller } from '../support/wasi.ts';
 
 const DIRECTORY = 3;
@@ -369,26 +369,6 @@ describe('descriptors', () => {
     expect([await without.call('fd_prestat_get', 3, at), await without.call('fd_prestat_get', 1, at)]).toEqual([8, 8]);
   });
 });
-
-/** A file system whose every answer takes a turn of the event loop, over one in memory. */
-function slow(files: FileSystem, log: string[] = []): FileSystem {
-  const wrap = <T extends Directory | OpenFile>(target: T, name: string): T =>
-    new Proxy(target, {
-      get(_, key) {
-        const method: unknown = Reflect.get(target, key);
-        // Memory needs no closing; whether it would be done is seen all the same.
-        if (typeof method !== 'function' && key !== 'close') return method;
-        return async (...args: unknown[]) => {
-          await turn();
-          log.push(`${name}.${String(key)}`);
-          const result: unknown = typeof method === 'function' ? Reflect.apply(method, target, args) : undefined;
-          if (key === 'openDirectory') return wrap(result as Directory, `${name}/${String(args[0])}`);
-          return key === 'openFile' ? wrap(result as OpenFile, String(args[0])) : result;
-        };
-      },
-    });
-  return { root: async () => wrap((await files.root()) as Directory, '') };
-}
 
 describe('a file system of one’s own', () => {
   test('may take its time for everything: the guest waits, and all that was opened is closed', async () => {

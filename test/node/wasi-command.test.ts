@@ -87,9 +87,22 @@ describe.skipIf(!(await hasGuest('program')))('wasm-fibers run', () => {
     expect(await ended).toMatchObject({ code: 130, stdout: 'begun\n' });
   });
 
+  test('a reader that goes is a closed pipe for the program', async () => {
+    const { child, ended } = begin([program, 'copy']);
+    child.stdin?.on('error', () => {}).write('x'.repeat(1000));
+    await new Promise((resolve) => child.stdout?.once('data', resolve));
+    child.stdout?.destroy();
+    // As long as it reads what nobody takes.
+    const timer = setInterval(() => child.stdin?.write('x'.repeat(100)), 5);
+    expect(await ended).toMatchObject({ code: 1, stderr: 'write: Broken pipe\n' });
+    clearInterval(timer);
+  });
+
   test('what cannot run is refused, by name', async () => {
     const work = await temporaryFolder({ 'text.wasm': 'no module' });
     await mkdir(path.join(work, 'folder'));
+    const needy = path.join(work, 'needy.wasm');
+    await writeFile(needy, await loadPlain('core'));
     const refusals: readonly (readonly [number, string, readonly string[]])[] = [
       [2, 'nothing.wasm: no such file', [path.join(work, 'nothing.wasm')]],
       [1, 'no WebAssembly module', [path.join(work, 'text.wasm')]],
@@ -100,6 +113,8 @@ describe.skipIf(!(await hasGuest('program')))('wasm-fibers run', () => {
       [2, 'milliseconds above 0', ['--timeout', '-1', program]],
       [2, 'NAME=value', ['--env', '=x', program]],
       [2, 'missing required argument', []],
+      [1, 'env.wait', [needy]],
+      [1, 'env.note', [needy]],
     ];
     for (const [code, message, args] of refusals) {
       const ended = await runProgram(args);

@@ -104,7 +104,8 @@ export function dataFunctions(context: Context): WasiFunctions {
       const position = positionOf(offset);
       const bytes = memory.gather(vectors, MOST_BYTES);
       const { length } = bytes;
-      yield* writeFile(context, descriptor, bytes, position);
+      // It moves nothing, but whoever closes the descriptor waits for it.
+      yield* descriptor.lock.run(() => writeFile(context, descriptor, bytes, position));
       memory.setUint32(resultAt, length);
     },
 

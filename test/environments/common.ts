@@ -11,6 +11,9 @@ export const TOOLS: string[] = ['docs/**', 'house/**', 'node/{cli,instrument,tra
   (files) => `test/${files}.test.ts`,
 );
 
+/** What is run as its compiler made it, since instrumenting it takes minutes: only where the backend is JSPI. */
+export const ONLY_JSPI: string[] = ['test/node/wasi-cpython.test.ts'];
+
 /** The repository's root, which test files, guests and the published files are addressed from. */
 export const ROOT: string = fileURLToPath(new URL('../..', import.meta.url));
 

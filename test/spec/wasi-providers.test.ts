@@ -122,6 +122,20 @@ test.skipIf(!hasC)('@wasmer/wasi has the streams too, where no option names them
   expect(provider.getStdoutString()).toBe('from its own stdin');
 });
 
+test.skipIf(!hasC)('@wasmer/wasi has the files of a MemFS that was passed in, by its own fs', async () => {
+  const made = new wasmer.MemFS();
+  made.createDir('/work');
+  const ready = new wasmer.WASI({
+    args: ['program', 'save', '/work/f', 'x'],
+    env: {},
+    preopens: { '/': '/' },
+    fs: made,
+  });
+  const provider = ready as unknown as ReadyWasi;
+  expect(await run(guestSource('program'), { provider, stderr: new TextOutput() })).toBe(0);
+  expect(ready.fs.open('/work/f', { read: true, write: false, create: false }).readString()).toBe('x\n');
+});
+
 describe('a provider', () => {
   test('of one’s own answers what no option names', async () => {
     const asked: string[] = [];

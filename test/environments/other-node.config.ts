@@ -22,10 +22,11 @@ const TWICE = ['test/node/{leaks,tasks-leaks,values-leaks,examples,hostile}.test
 
 const isNewest = Number(process.versions.node.split('.')[0]) >= NEWEST;
 const isJspi = provide(true).backend === 'jspi';
-const onNewest = isJspi ? [...OF_THE_BACKEND, ...ONLY_JSPI] : ['test/node/**/*.test.ts'];
+const onNewest = isJspi ? [...OF_THE_BACKEND, `${ONLY_JSPI}/*.test.ts`] : ['test/node/**/*.test.ts'];
+const excluded = (commonTestOptions.exclude ?? []).filter((files) => !(isNewest && isJspi && files === ONLY_JSPI));
 const config: ViteUserConfig = nodeEnvironment(
   [...SPEC, ...(isNewest ? onNewest : ['test/node/async-context.test.ts'])],
-  [...(commonTestOptions.exclude ?? []), ...TOOLS, ...(isJspi ? [] : [...TWICE, ...ONLY_JSPI])],
+  [...excluded, ...TOOLS, ...(isJspi ? [] : TWICE)],
 );
 
 export default config;

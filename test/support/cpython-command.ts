@@ -1,10 +1,15 @@
 // `wasm-fibers run` with CPython: what people try first.
 import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { PYTHON } from './cpython.ts';
 import { ROOT } from './temporary.ts';
 
+/** `script` of util-linux makes a terminal; elsewhere that command takes other arguments. */
+const hasTerminal =
+  process.platform === 'linux' &&
+  (process.env['PATH'] ?? '').split(path.delimiter).some((folder) => existsSync(path.join(folder, 'script')));
 const MAIN = path.join(ROOT, 'build/host/cli/main.js');
 
 /** A person at a terminal, or what sits in their place. */
@@ -71,8 +76,7 @@ export function describePythonCommand(title: string, flags: () => readonly strin
       expect(await session.ended).toBe(5);
     });
 
-    // The one of util-linux, which makes a terminal.
-    test.runIf(process.platform === 'linux')('talks to a person at a terminal, who can interrupt it', async () => {
+    test.skipIf(!hasTerminal)('talks to a person at a terminal, who can interrupt it', async () => {
       const line = [process.execPath, ...command(['--', '-q'])].map((each) => `'${each}'`).join(' ');
       const session = new Session('script', ['-qec', line, '/dev/null']);
       await session.at('>>> ', 'name = input("who? ")\n');

@@ -2,7 +2,7 @@
 // the ordinary tests take JSPI, on which it runs as it is, and the slow ones what the instrumenter makes of it.
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { type RunOptions, TextOutput, memoryFiles, run } from 'wasm-fibers/wasi';
+import { type Clock, type RunOptions, TextOutput, memoryFiles, run } from 'wasm-fibers/wasi';
 import { Gate, turn } from './core.ts';
 import { hostFunctions } from './host-functions.ts';
 import { ROOT } from './temporary.ts';
@@ -132,10 +132,22 @@ except OSError as error:
     });
 
     test('sleeps twice at once', async () => {
+      let time = 1_000_000_000n;
+      const sleepers: (() => void)[] = [];
+      const clock: Clock = {
+        realtime: () => time,
+        monotonic: () => time,
+        wait: () => new Promise<void>((resolve) => sleepers.push(resolve)),
+      };
       const out: string[] = [];
       const stdout = (bytes: Uint8Array): void => void out.push(new TextDecoder().decode(bytes).trim());
-      const script = "import time\nprint('begins', flush=True)\ntime.sleep(1)\nprint('ends')";
-      await Promise.all([python(script, { stdout }), python(script, { stdout })]);
+      const script = "import time\nprint('begins', flush=True)\ntime.sleep(60)\nprint('ends')";
+      const both = Promise.all([python(script, { stdout, clock }), python(script, { stdout, clock })]);
+      while (sleepers.length < 2) await turn();
+      expect(out).toEqual(['begins', 'begins']);
+      time += 60_000_000_000n;
+      for (const wake of sleepers) wake();
+      await both;
       expect(out).toEqual(['begins', 'begins', 'ends', 'ends']);
     });
 

@@ -5,6 +5,7 @@ import path from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { FiberError } from '../errors.ts';
 import { stackSwitching } from '../backends/engine.ts';
+import { checkMagic } from '../instrument/binary/module.ts';
 import type { InstrumentOptions } from '../instrument/index.ts';
 import { SECTION } from '../runtime/metadata.ts';
 import { FileError, type FileSystem, run, suspendingImports } from '../wasi/index.ts';
@@ -12,7 +13,7 @@ import { hostDirectory } from '../wasi/node/index.ts';
 import { collect, named } from './arguments.ts';
 import { Cache } from './cache.ts';
 import { CliError } from './errors.ts';
-import { codeOf, explain, readInput, refusal } from './files.ts';
+import { codeOf, explain, ofFile, readInput, refusal } from './files.ts';
 import { parseAllocator, runInThread } from './instrument.ts';
 import { Progress } from './progress.ts';
 import { Terminal } from './terminal.ts';
@@ -68,7 +69,8 @@ export function addRun(root: Command, exit: (code: number) => void): void {
     .addHelpText(
       'after',
       `
-Ctrl-C ends the program where it waits, or at its next wait; what it has written is then in its files.
+Ctrl-C ends the program where it waits, or at its next wait; what it has written is then in its files. So does --timeout. Only
+Ctrl-\\ ends one that computes without ever waiting.
 
 Examples:
   wasm-fibers run hello.wasm
@@ -76,7 +78,7 @@ Examples:
   wasm-fibers run --dir .::/ --dir /usr/share/dict::/words::ro grep.wasm -c apple words/british
   wasm-fibers run --env HOME=/ --env LANG --dir work::/ tool.wasm build
 
-Exit codes: the program's own; 124 it took too long, 130 Ctrl-C, 134 it trapped; 1 refused, 2 usage.`,
+Exit codes: the program's own; 124 it took too long, 130 Ctrl-C, 143 SIGTERM, 134 it trapped; 1 refused, 2 usage.`,
     )
     .action(async (file: string, args: readonly string[], flags: RunFlags) =>
       exit(await runCommand(file, args, flags)),
@@ -178,10 +180,11 @@ async function ready(file: string, flags: RunFlags): Promise<WebAssembly.Module 
 }
 
 async function compile(file: string, wasm: Uint8Array<ArrayBuffer>): Promise<WebAssembly.Module> {
+  ofFile(file, () => checkMagic(wasm));
   try {
     return await WebAssembly.compile(wasm);
   } catch (error) {
-    throw refusal(file, `it is no WebAssembly module that this engine can compile: ${String(error)}`);
+    throw refusal(file, `it cannot be compiled by this engine: ${String(error)}`);
   }
 }
 

@@ -31,7 +31,7 @@ function title(block: Block): string {
 /** Progress is printed only when something takes longer than a second. */
 function tidy(output: string): string {
   return output
-    .replaceAll(/^wasm-fibers: \w+ \.\.\.\n/gm, '')
+    .replaceAll(/^wasm-fibers: \w+ \.\.\.( \(after .*\))?\n/gm, '')
     .replaceAll(/[ \t]+$/gm, '')
     .trim();
 }

@@ -24,7 +24,7 @@ export interface RecordedError {
   readonly message: string;
   /** Of a FiberError, and of errors that have one too. */
   readonly code: string | null;
-  /** Of a trap: the guest's frames, innermost first, as `guestFrames` of `wasm-fibers/source-maps` tells them. */
+  /** Of a trap: the guest's frames, innermost first, written as those of `fiber.stack`. */
   readonly frames: readonly string[];
 }
 

@@ -46,7 +46,8 @@ const MAIN = `<div class="bar">
 </div>
 <div id="table" role="tabpanel" aria-labelledby="to-table" hidden></div>
 </div>
-<aside id="detail" aria-live="polite" aria-label="what was chosen"><p class="note">Choose a fiber to see what it did.</p></aside>
+<p id="said" role="status"></p>
+<aside id="detail" aria-label="what was chosen"><p class="note">Choose a fiber to see what it did.</p></aside>
 </div>`;
 
 function dataOf({ from: start, to, lanes }: Timeline): PageData {

@@ -73,6 +73,8 @@ function start(data: PageData): void {
   function choose(next: Choice, showsIt = true): void {
     choice = next;
     find('detail').replaceChildren(describe(model, choice, choose));
+    // For screen readers: the pane would be too much at every step.
+    find('said').textContent = inWords(choice);
     table.show(matches, choice.fiber);
     if (showsIt) reveal();
     redraw();
@@ -108,14 +110,14 @@ function start(data: PageData): void {
     },
     pointed(x, y) {
       const found = at(x, y);
-      const words = found === null ? '' : found.span < 0 ? '' : `: ${model.words(found.span)}`;
-      const lasted =
-        found === null || found.span < 0
-          ? ''
-          : `, ${showTime(model.to(found.fiber, found.span) - model.from(found.span))}`;
-      find('hover').textContent = found === null ? '' : `${model.label(found.fiber)}${words}${lasted}`;
+      find('hover').textContent = found === null ? '' : inWords(found);
     },
   });
+
+  function inWords({ fiber, span }: Choice): string {
+    if (span < 0) return model.label(fiber);
+    return `${model.label(fiber)}: ${model.words(span)}, ${showTime(model.to(fiber, span) - model.from(span))}`;
+  }
 
   /** To a fiber so many rows further down, and what it did at about the same time. */
   function step(by: number): void {

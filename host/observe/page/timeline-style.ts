@@ -19,11 +19,11 @@ export const STYLE: string = `${SHARED_STYLE}
 #sizer { min-height: 100%; }
 canvas { position: sticky; top: 0; display: block; touch-action: pan-y; }
 .line { display: flex; flex-wrap: wrap; gap: 0 18px; min-height: 1.45em; margin: 4px 0; font-variant-numeric: tabular-nums; overflow-wrap: anywhere; }
+#said { position: absolute; width: 1px; height: 1px; margin: 0; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
 .zoom { display: flex; border: 1px solid var(--line); border-radius: 6px; }
 .zoom button { padding: 6px 13px; background: var(--card); border-radius: 6px; }
 .zoom button + button { border-left: 1px solid var(--line); }
 #legend li { display: flex; align-items: center; }
-#legend .gap { margin-left: auto; }
 .dot.running { background: var(--running); }
 .dot.waiting { background: repeating-linear-gradient(135deg, var(--waiting) 0 2px, var(--waiting-line) 2px 3px); }
 .dot.preempted { background: repeating-linear-gradient(45deg, var(--preempted) 0 3px, var(--preempted-line) 3px 4px); }

@@ -7,7 +7,8 @@ import type { StudyFlags } from './arguments.ts';
 import { ofFile, readInput } from './files.ts';
 import { writeStandardOutput } from './output.ts';
 import { shellWord } from './suggest.ts';
-import { bytes, printable, styleFor } from './style.ts';
+import { printable } from '../observe/page/text.ts';
+import { bytes, styleFor } from './style.ts';
 import type { Style } from './style.ts';
 
 interface ExplainFlags extends StudyFlags {

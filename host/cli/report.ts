@@ -10,7 +10,8 @@ import { CliError } from './errors.ts';
 import { ofFile, readInput } from './files.ts';
 import { checkOutput, writeOutputs, writeStandardOutput } from './output.ts';
 import { htmlOf } from './page/html.ts';
-import { bytes, printable, styleFor } from './style.ts';
+import { printable } from '../observe/page/text.ts';
+import { bytes, styleFor } from './style.ts';
 import type { Style } from './style.ts';
 
 interface ReportFlags extends StudyFlags {

@@ -7,6 +7,7 @@ import { FiberError } from '../errors.ts';
 import { stackSwitching } from '../backends/engine.ts';
 import { checkMagic } from '../instrument/binary/module.ts';
 import type { InstrumentOptions } from '../instrument/index.ts';
+import { FiberRecorder } from '../observe/index.ts';
 import { SECTION } from '../runtime/metadata.ts';
 import { FileError, type FileSystem, run, suspendingImports } from '../wasi/index.ts';
 import { hostDirectory } from '../wasi/node/index.ts';
@@ -15,6 +16,7 @@ import { Cache } from './cache.ts';
 import { CliError } from './errors.ts';
 import { codeOf, explain, ofFile, readInput, refusal } from './files.ts';
 import { parseAllocator, runInThread } from './instrument.ts';
+import { checkOutput, writeOutputs } from './output.ts';
 import { Progress } from './progress.ts';
 import { Terminal } from './terminal.ts';
 
@@ -26,6 +28,7 @@ interface RunFlags {
   /** False for --no-cache. */
   readonly cache?: string | false;
   readonly allocator?: string;
+  readonly trace?: string;
   readonly quiet?: boolean;
 }
 
@@ -65,6 +68,11 @@ export function addRun(root: Command, exit: (code: number) => void): void {
     )
     .option('--no-cache', 'keep none')
     .option('--allocator <alloc,free>', 'as for instrument', named)
+    .option(
+      '--trace <file>',
+      'record when it ran and what it waited for: .html to look at, .json for Perfetto',
+      traceFile,
+    )
     .option('-q, --quiet', 'no progress')
     .addHelpText(
       'after',
@@ -77,6 +85,7 @@ Examples:
   wasm-fibers run python.wasm -- -c 'import time; time.sleep(1); print(input())'
   wasm-fibers run --dir .::/ --dir /usr/share/dict::/words::ro grep.wasm -c apple words/british
   wasm-fibers run --env HOME=/ --env LANG --dir work::/ tool.wasm build
+  wasm-fibers run --trace trace.html slow.wasm
 
 Exit codes: the program's own; 124 it took too long, 130 Ctrl-C, 143 SIGTERM, 134 it trapped; 1 refused, 2 usage.`,
     )
@@ -91,11 +100,18 @@ function milliseconds(value: string): number {
   return time;
 }
 
+function traceFile(file: string): string {
+  if (!/\.(html|json)$/i.test(file)) throw new InvalidArgumentError('It must end with .html or .json.');
+  return file;
+}
+
 async function runCommand(file: string, given: readonly string[], flags: RunFlags): Promise<number> {
   const args = [file === '-' ? 'program' : path.basename(file), ...(given[0] === '--' ? given.slice(1) : given)];
   const files = await directories(flags.dir ?? []);
   const env = environment(flags.env ?? []);
+  if (flags.trace !== undefined) await checkOutput(flags.trace);
   const source = await ready(file, flags);
+  const recorder = flags.trace === undefined ? null : new FiberRecorder();
   const terminal = new Terminal();
   try {
     return await run(source, {
@@ -105,6 +121,7 @@ async function runCommand(file: string, given: readonly string[], flags: RunFlag
       ...terminal.streams,
       signal: terminal.signal,
       ...(flags.timeout !== undefined && { timeout: flags.timeout }),
+      ...(recorder !== null && { guest: { onEvent: recorder.listener(args[0] ?? 'program') } }),
     });
   } catch (error) {
     if (terminal.received !== null) return KILLED_BY[terminal.received];
@@ -117,7 +134,17 @@ async function runCommand(file: string, given: readonly string[], flags: RunFlag
     throw refusal(file, error.message);
   } finally {
     await terminal.release();
+    // However it has ended: that is what one wants to look into.
+    if (recorder !== null && flags.trace !== undefined) await writeTrace(recorder, flags.trace, file);
   }
+}
+
+async function writeTrace(recorder: FiberRecorder, to: string, program: string): Promise<void> {
+  const isPage = /\.html$/i.test(to);
+  const contents = isPage
+    ? recorder.toHTML({ title: path.basename(program) })
+    : `${JSON.stringify(recorder.toTraceEvents())}\n`;
+  await writeOutputs([{ file: to, contents }]);
 }
 
 /** The directories that the program is given; null for none. */

@@ -37,6 +37,9 @@ export type FiberErrorCode =
   | 'STACK_OVERFLOW'
   | 'SHADOW_STACK_OVERFLOW'
   | 'DEPTH_LIMIT'
+  | 'OUT_OF_FUEL'
+  | 'LIMIT_REACHED'
+  | 'PREEMPTED'
   | 'NO_ALLOCATOR'
   | 'OUT_OF_MEMORY'
   | 'CORRUPT_FRAMES'
@@ -73,11 +76,18 @@ export class FiberError extends Error {
   readonly code: FiberErrorCode;
   /** The promise that nobody could wait for, where a host function had already made one. It is marked as handled. */
   declare readonly promise?: PromiseLike<unknown>;
+  /** Which limit it was, of `LIMIT_REACHED`: as the option is called that sets it. */
+  declare readonly limit?: string;
 
-  constructor(code: FiberErrorCode, message: string, extra: { cause?: unknown; promise?: PromiseLike<unknown> } = {}) {
+  constructor(
+    code: FiberErrorCode,
+    message: string,
+    extra: { cause?: unknown; promise?: PromiseLike<unknown>; limit?: string } = {},
+  ) {
     super(message, extra);
     this.code = code;
     this.name = PLATFORM_NAMES[code] ?? 'FiberError';
     if (extra.promise !== undefined) this.promise = extra.promise;
+    if (extra.limit !== undefined) this.limit = extra.limit;
   }
 }

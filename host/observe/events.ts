@@ -2,12 +2,6 @@
 import type { FiberEvent } from '../runtime/api.ts';
 import { guestFrames } from '../trace.ts';
 
-/**
- * The types of `FiberEvent`. `slice`: the fiber was pre-empted and goes on in its next slice; `limit`: it has reached a limit.
- * Only guests that are metered have these two.
- */
-export type RecordedType = FiberEvent['type'] | 'slice' | 'limit';
-
 /** A fiber of a recording. */
 export interface RecordedFiber {
   /** The name of its guest in the recording. */
@@ -32,7 +26,7 @@ export interface RecordedError {
 export interface RecordedEvent {
   /** Milliseconds since the recorder was made. */
   readonly time: number;
-  readonly type: RecordedType;
+  readonly type: FiberEvent['type'];
   readonly fiber: RecordedFiber;
   /** At `suspend`, `resume` and `slow`: the import. */
   readonly import: string | null;
@@ -43,6 +37,8 @@ export interface RecordedEvent {
   readonly error: RecordedError | null;
   /** At `exclusive`. */
   readonly reason: string | null;
+  /** At `end`: the units of fuel that it has used; 0 in a guest that is not metered. */
+  readonly fuel: number;
 }
 
 /** Longer messages are cut: a guest may have made them. */

@@ -9,7 +9,7 @@
  *
  * It needs no package and nothing of Node.
  */
-export type { RecordedError, RecordedEvent, RecordedFiber, RecordedType } from './events.ts';
+export type { RecordedError, RecordedEvent, RecordedFiber } from './events.ts';
 export { FiberRecorder } from './recorder.ts';
 export type { PageOptions, RecorderOptions } from './recorder.ts';
 export type { TraceEvent, TraceFile } from './trace-events.ts';

@@ -164,6 +164,7 @@ export class FiberRecorder {
       parent: type === 'spawn' ? this.#known(currentFiber()) : null,
       error: error === undefined ? null : describeError(error, type === 'trap'),
       reason: reason ?? null,
+      fuel: type === 'end' ? fiber.fuel : 0,
     };
     if (type === 'end') guest.live.delete(fiber.id);
     this.#keep({ event: live.last, guest });

@@ -33,6 +33,8 @@ export interface Lane {
   readonly spans: readonly Span[];
   readonly outcome: Outcome;
   readonly error: RecordedError | null;
+  /** Units, of a fiber that has ended; 0 in a guest that is not metered. */
+  readonly fuel: number;
   /** What is of one moment: `trap`, `slow`, `limit`, `exclusive`, `poison`. */
   readonly marks: readonly RecordedEvent[];
   /** Was its beginning dropped? */
@@ -98,6 +100,7 @@ class LaneBuilder implements Lane {
   readonly spans: Span[] = [];
   outcome: Outcome = 'alive';
   error: RecordedError | null = null;
+  fuel = 0;
   readonly marks: RecordedEvent[] = [];
   isCut = true;
   readonly #guest: GuestLanes;
@@ -144,8 +147,9 @@ class LaneBuilder implements Lane {
     else this.#close(now, this.#open?.kind === 'running' ? 'queued' : undefined);
   }
 
-  #end({ time, error }: RecordedEvent): void {
+  #end({ time, error, fuel }: RecordedEvent): void {
     this.error = error;
+    this.fuel = fuel;
     this.outcome = error === null ? 'ok' : CANCELLED.has(error.code ?? '') ? 'cancelled' : 'failed';
     const neverRan = this.spans.length === 0 && !this.isCut && WITHOUT_RUNNING.has(error?.code ?? '');
     if (this.#open?.kind === 'running' && !neverRan) this.#stop(time);

@@ -76,7 +76,7 @@ class Writer {
   }
 
   write(lane: Lane): void {
-    const { fiber, parent, spans, outcome, error } = lane;
+    const { fiber, parent, spans, outcome, error, fuel } = lane;
     const at = this.#at(fiber);
     const [first] = spans;
     if (parent !== null && first !== undefined) this.#arrow('spawn', parent, first.from, lane, 0);
@@ -101,7 +101,8 @@ class Writer {
     }
     const last = spans.at(-1);
     if (outcome === 'alive' || last === undefined) return;
-    this.#moment(outcome, 'end', at, last.to, error === null ? {} : { error: textOf(error) });
+    const used = fuel > 0 ? { fuel } : {};
+    this.#moment(outcome, 'end', at, last.to, { ...used, ...(error !== null && { error: textOf(error) }) });
   }
 
   #run({ from, to }: Span, at: At, name: string): void {

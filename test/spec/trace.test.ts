@@ -1,8 +1,9 @@
 // wasm-fibers/trace: what a recorder keeps of real fibers, and what it makes of that.
 import { describe, expect, test } from 'vitest';
-import type { Fiber, FiberEvent } from 'wasm-fibers';
+import { instantiate } from 'wasm-fibers';
 import { FiberRecorder, type RecordedEvent, type TraceEvent, type TraceFile } from 'wasm-fibers/trace';
-import { catching, code, core, failure, Gate, turn } from '../support/core.ts';
+import { catching, code, core, failure, Gate, turn, watch } from '../support/core.ts';
+import { guestSource } from '../support/guest.ts';
 import { violations } from '../support/trace-format.ts';
 
 const later = <T>(value: T): Promise<T> => turn().then(() => value);
@@ -218,33 +219,30 @@ describe('the times of a fiber', () => {
     expect(kinds).toEqual([RUNNING, WAITING, RUNNING, QUEUED, QUEUED, RUNNING, WAITING, RUNNING]);
   });
 
-  test('one that was pre-empted is that until it goes on', async () => {
+  test('one that is pre-empted is that until it goes on, and says what it has used', async () => {
     const recorder = new FiberRecorder();
-    const onEvent = recorder.onEvent;
-    let fiber: Fiber | null = null;
-    const guest = await core(
-      later,
-      { onEvent },
-      {
-        // What a metered guest tells of.
-        note(x: number): number {
-          if (fiber === null) return x;
-          onEvent({ type: 'slice' as FiberEvent['type'], fiber });
-          spin(3);
-          onEvent({ type: 'resume', fiber });
-          return x;
-        },
-      },
-    );
-    fiber = guest.spawn('wait_then_note', [1]);
-    await fiber.result;
-    expect(dataOf(recorder.toHTML()).kinds).toEqual([RUNNING, WAITING, RUNNING, PREEMPTED, RUNNING]);
+    const env = { wait: later, note: () => undefined };
+    const options = { onEvent: recorder.listener('metered'), limits: { sliceMs: 1 } };
+    const guest = watch(await instantiate<{ count(n: number): number }>(guestSource('metered'), { env }, options));
+    const counting = guest.spawn('count', [20_000_000]);
+    await counting.result;
+    const short = guest.spawn('count', [2_000_000], { fuel: 1000 });
+    expect(await code(short.result)).toBe('OUT_OF_FUEL');
+    expect(counting.slices).toBeGreaterThan(0);
     const file = recorder.toTraceEvents();
     expect(violations(file)).toEqual([]);
-    expect(named(file, 'b').map(({ name, cat }) => [name, cat])).toEqual([
-      ['env.wait', 'waiting'],
-      ['preempted', 'preempted'],
+    const slices = named(file, 'b').filter(({ tid }) => tid === counting.id);
+    expect(slices.map(({ name }) => name)).toEqual(Array.from({ length: counting.slices }, () => 'preempted'));
+    const moments = named(file, 'i').map(({ name, tid, args }) => [name, tid, args?.['fuel']]);
+    expect(moments).toEqual([
+      ['ok', counting.id, counting.fuel],
+      ['limit', short.id, undefined],
+      ['failed', short.id, short.fuel],
     ]);
+    const { kinds, outcomes } = dataOf(recorder.toHTML());
+    expect(kinds).toContain(PREEMPTED);
+    expect(kinds.filter((kind) => kind === RUNNING)).toHaveLength(counting.slices + 2 + short.slices);
+    expect(outcomes).toEqual([OK, FAILED]);
   });
 
   test('an end is a return, a failure or a cancellation, and a guest that is disposed of cancels', async () => {

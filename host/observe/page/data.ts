@@ -15,6 +15,8 @@ export interface PageData {
   /** Positions in `OUTCOMES`. */
   readonly outcomes: readonly number[];
   readonly errors: readonly (string | null)[];
+  /** Units that it has used; 0 if it is not metered. */
+  readonly fuel: readonly number[];
   /** The fiber that has spawned it; -1 for none. */
   readonly parents: readonly number[];
   /** The fibers whose beginning was dropped. */

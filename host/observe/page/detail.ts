@@ -24,6 +24,7 @@ export function describe(model: Model, { fiber, span }: Choice, choose: (choice:
     buttonOf('link', element('bdi', '', model.label(to)), () => choose({ fiber: to, span: -1 }));
   const [begin, end] = [model.begin(fiber), model.end(fiber)];
   const parent = data.parents[fiber] ?? -1;
+  const fuel = data.fuel[fiber] ?? 0;
 
   if (span >= 0) pane.append(...aboutSpan(model, fiber, span, link));
   pane.append(element('h3', '', 'the fiber'));
@@ -38,6 +39,7 @@ export function describe(model: Model, { fiber, span }: Choice, choose: (choice:
         .filter(([, time]) => time > 0)
         .map(([name, time]) => [name, `${showTime(time)} (${percent(time, end - begin)})`] as const),
       ['waits', String(model.waits(fiber))],
+      ...(fuel === 0 ? [] : [['fuel', String(fuel)] as const]),
       ...(parent < 0 ? [] : [['spawned by', link(parent)] as const]),
     ]),
   );

@@ -68,6 +68,7 @@ function dataOf({ from: start, to, lanes }: Timeline): PageData {
     guestNames: guests.names,
     outcomes: lanes.map(({ outcome }) => OUTCOMES.findIndex(({ name }) => name === outcome)),
     errors: lanes.map(({ error }) => (error === null ? null : textOf(error))),
+    fuel: lanes.map((lane) => lane.fuel),
     parents: lanes.map(({ parent }) => placeOf(parent)),
     cut: lanes.flatMap(({ isCut }, place) => (isCut ? [place] : [])),
     firsts: lanes.map((lane) => (first += lane.spans.length) - lane.spans.length),

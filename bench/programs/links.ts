@@ -35,7 +35,7 @@ function fibers(module: WebAssembly.Module): Link {
     reentrant,
     async instantiate<E>(imports: Imports): Promise<Linked<E>> {
       const { exports, sync, memory } = await instantiate<E>(module, imports, {
-        backend: 'asyncify',
+        backend: 'auto',
         stackSize: STACK,
       });
       return { exports, sync, memory };

@@ -56,6 +56,18 @@ export const VARIANTS: readonly Variant[] = [
     recipe: { kind: 'instrument', options: { optimizeLevel: 3 } },
     usual: false,
   },
+  {
+    name: 'metered',
+    label: 'metered',
+    recipe: { kind: 'instrument', options: { metered: true } },
+    usual: false,
+  },
+  {
+    name: 'metered-jspi',
+    label: 'metered, JSPI',
+    recipe: { kind: 'instrument', options: { metered: true, target: 'jspi' } },
+    usual: false,
+  },
 ];
 
 /** The variant whose figures have targets. */

@@ -37,6 +37,18 @@ const FAULTS: Readonly<Record<string, string>> = {
     (func (export "f") (result i32)
       (drop (call $taker (f64.const 1) (ref.func $taker)))
       (call $taker (f64.const 2) (ref.null func)))`,
+  'the local that says which function is called through a table takes what that returns': `
+    (type $step (func (param i32) (result i32)))
+    (table 3 3 funcref)
+    (elem (i32.const 0) func $two $wait $again)
+    (func $two (param i32) (result i32) (i32.const 2))
+    (func $again (param i32) (result i32) (i32.sub (call $wait (local.get 0)) (local.get 0)))
+    (func (export "f") (param $which i32) (result i32)
+      (local.set $which (call_indirect (type $step) (i32.const 1) (i32.and (local.get $which) (i32.const 1))))
+      (local.set $which (i32.and (local.get $which) (i32.const 3)))
+      (local.set $which (i32.sub (local.get $which) (i32.eq (local.get $which) (i32.const 3))))
+      (local.set $which (call_indirect (type $step) (i32.const 2) (local.get $which)))
+      (local.get $which))`,
   'a branch with a reference to a function out of a block that gives any reference': `
     (elem declare func $f)
     (table 1 funcref)

@@ -180,7 +180,9 @@ export class Lowering {
         break;
       case this.#ids.localSet:
         if (shape.isPoint(only) && raw.call('LocalSetIsTee')(expression) === 0) {
-          if (this.#operands(only)) this.#point(only, raw.call('LocalSetGetIndex')(expression), expression);
+          // While it unwinds, the local that takes the result is given a placeholder.
+          const result = raw.call('LocalSetGetIndex')(expression);
+          if (this.#operands(only, result)) this.#point(only, result, expression);
           break;
         }
         this.#ordinary(at);
@@ -333,9 +335,10 @@ export class Lowering {
   /**
    * Appends what the operands need before the expression itself can be evaluated.
    *
+   * @param overwritten the local that takes the result of a suspension point; what it held before is needed again
    * @returns false if it never will be: one of its operands does not end
    */
-  #operands(at: number): boolean {
+  #operands(at: number, overwritten: number = -1): boolean {
     const { raw } = this.#walker;
     const shape = this.#shape;
     const children = shape.children(at);
@@ -350,7 +353,7 @@ export class Lowering {
         this.#code.push(value);
         return false;
       }
-      const stays = index === last && !isPoint ? true : this.#isLasting(value, later);
+      const stays = index === last && !isPoint ? true : this.#isLasting(value, later, overwritten);
       const again = isPoint && this.#isDefinite(value, type);
       const operand = again ? this.#keep(value, nullable(raw, type)) : stays ? value : this.#keep(value, type);
       if (operand !== shape.expression(child)) this.#walker.replace(shape.tree, child, operand);
@@ -359,14 +362,14 @@ export class Lowering {
   }
 
   /** May it be evaluated later, or again? */
-  #isLasting(value: Ref, later: readonly number[]): boolean {
+  #isLasting(value: Ref, later: readonly number[], overwritten: number): boolean {
     const { raw } = this.#walker;
     const id = raw.getId(value);
     // A local for a function reference could not be null, which engines without typed references do not know.
     if (id === this.#ids.constant || id === this.#ids.refFunc || id === this.#ids.refNull) return true;
     if (id !== this.#ids.localGet) return false;
     const local = raw.call('LocalGetGetIndex')(value);
-    return !later.some((at) => this.#shape.sets(at, local));
+    return local !== overwritten && !later.some((at) => this.#shape.sets(at, local));
   }
 
   /** The functions of the guest take it as well if it is null, or refuse.ts would have refused them. */

@@ -44,7 +44,7 @@ export interface Payment {
 }
 
 /** Is this one of them, or, of a limit, one whose work is bounded by it? */
-export function isBulk({ opcode }: Instruction, limits: Limits): boolean {
+export function isBulk(opcode: number, limits: Limits): boolean {
   switch (opcode) {
     case Op.MemoryFill:
     case Op.MemoryCopy:

@@ -27,6 +27,7 @@ import type { Outline } from '../binary/module.ts';
 import { readTables } from '../binary/tables.ts';
 import { moveSourceMap } from '../source-map-bytes.ts';
 import type { SourceMap } from '../source-map.ts';
+import { Bounds } from './bounds.ts';
 import { BulkFunctions, costOf, isArrayOperation, isBulk } from './bulk.ts';
 import { DEPTH, DepthLimit } from './depth.ts';
 import { LIMITS } from './limits.ts';
@@ -45,12 +46,14 @@ export interface Metered {
 
 /** What is done to one body. */
 interface BodyPlan {
-  /** Does it call functions? */
+  /** Does it call functions that are not bounded? */
   readonly calls: boolean;
   readonly charges: ReadonlyMap<number, Charge>;
   /** What stands in the place of instructions, by their offset; null where the instruction is only paid for. */
   readonly bulk: ReadonlyMap<number, AddedFunction | null>;
 }
+
+const NOTHING: BodyPlan = { calls: false, charges: new Map(), bulk: new Map() };
 
 /** @throws FiberError `LIMIT_REACHED` if the module begins with more than a limit allows */
 export function meter(outline: Outline, limits: Limits, sourceMap: SourceMap | null): Metered {
@@ -75,7 +78,8 @@ export function meter(outline: Outline, limits: Limits, sourceMap: SourceMap | n
     { pay, charge: payUnchecked, limit },
     (table) => tables[table]?.type ?? 'funcref',
   );
-  const plans = outline.bodies.map(({ start, end }) => planBody(outline, start, end, limits, bulk));
+  const bounds = new Bounds(outline, referencedIn(outline), (opcode) => isBulk(opcode, limits));
+  const plans = outline.bodies.map((_, order) => planBody(outline, order, limits, bulk, bounds));
   const depth =
     limits.callDepth === null ? null : new DepthLimit(edit, limits.callDepth, limit, LIMITS.indexOf('callDepth'));
   let next = 0;
@@ -109,20 +113,46 @@ export function meter(outline: Outline, limits: Limits, sourceMap: SourceMap | n
   };
 }
 
-function planBody(outline: Outline, start: number, end: number, limits: Limits, functions: BulkFunctions): BodyPlan {
+/** Functions that are called otherwise than by name. */
+function referencedIn(outline: Outline): Set<number> {
+  const { segments, globals, tables } = readTables(outline);
+  const given = [globals, ...segments, ...tables.map(({ initial }) => initial)].flatMap(({ functions }) => [
+    ...functions,
+  ]);
+  const exported = outline.exports.filter(({ kind }) => kind === 'function').map(({ index }) => index);
+  const referenced = new Set([...given, ...exported, outline.start ?? -1]);
+  for (const { start, end } of outline.bodies) {
+    decodeBody(outline.bytes, start, end, ({ opcode, immediate }) => {
+      if (opcode === Op.RefFunc) referenced.add(immediate);
+    });
+  }
+  return referenced;
+}
+
+function planBody(outline: Outline, order: number, limits: Limits, functions: BulkFunctions, bounds: Bounds): BodyPlan {
+  const { start = 0, end = 0 } = outline.bodies[order] ?? {};
+  // It calls nothing that is not paid for in the same way.
+  if (bounds.isPaidByCaller(outline.importedFunctions + order)) return NOTHING;
   const bulk = new Map<number, AddedFunction | null>();
   const known = new Map<number, number>();
   let constant: number | null = null;
   decodeBody(outline.bytes, start, end, (instruction) => {
     const { opcode, offset, immediate } = instruction;
-    if (isBulk(instruction, limits)) {
+    if (isBulk(opcode, limits)) {
       const cost = constant === null ? null : costOf(opcode, constant);
       if (cost !== null) known.set(offset, cost);
       else bulk.set(offset, isArrayOperation(opcode) ? null : functions.get(instruction));
     }
     constant = opcode === Op.I32Const ? immediate : null;
   });
-  const { charges, calls } = chargesOf(outline.bytes, start, end, (offset) => known.get(offset) ?? 0);
+  const isCall = (opcode: number): boolean => opcode === Op.Call || opcode === Op.ReturnCall;
+  const { charges, calls } = chargesOf(
+    outline.bytes,
+    start,
+    end,
+    ({ opcode, offset, immediate }) => (isCall(opcode) ? bounds.paidByCaller(immediate) : (known.get(offset) ?? 0)),
+    ({ opcode, immediate }) => !isCall(opcode) || !bounds.isBounded(immediate),
+  );
   return { calls, charges: new Map(charges.map((each) => [each.offset, each])), bulk };
 }
 

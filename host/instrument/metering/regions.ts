@@ -2,21 +2,22 @@
  * Where a function pays for its work: the regions of its body that are executed as a whole, each of which is paid for where it
  * begins.
  *
- *     function entry      what is executed however the function goes on; checked if it calls anything
+ *     function entry      what is executed however the function goes on; checked if it calls what is not bounded (bounds.ts)
  *       loop              each time around; checked
  *       if, else, catch   an arm
  *       after br_if       the rest of the block, which is left out if the branch is taken
  *       after an end      where something inside may have left for further out
  *
  * A loop that does not end, and calls that call without end, come by a check. What is between two checks is a piece of one
- * function and the leaf functions it calls, so it is bounded by the size of the code. To check at loops and at recursive functions
- * alone would not do: forty functions of which each calls the next one twice neither loop nor recurse.
+ * function and the bounded functions that it calls, so it is bounded by the size of the code. To check at loops and at recursive
+ * functions alone would not do: forty functions of which each calls the next one twice neither loop nor recurse.
  *
  * A region of a few instructions is paid for by the one around it, even if it is not executed then: paying costs as much as three or
  * four instructions. The sum is the same each time, so fuel stays exact in the sense that matters: the same code with the
  * same input takes the same.
  */
 import { Op, decodeBody } from '../binary/code.ts';
+import type { Instruction } from '../binary/code.ts';
 import { weightOf } from './weights.ts';
 
 /** Something to pay. */
@@ -29,7 +30,7 @@ export interface Charge {
 }
 
 /** What regions cost at most that are paid for around them, alone and together. */
-const SMALL = 12;
+const SMALL = 40;
 
 class Region {
   readonly offset: number;
@@ -57,14 +58,16 @@ interface Frame {
 
 /**
  * @param start, end of a body
- * @param extra what else an instruction costs: a bulk operation whose size is known
- * @returns what is to be paid where, and whether the function calls others
+ * @param extra what else an instruction costs: a bulk operation whose size is known, a call that pays for what is called
+ * @param mustCheck is this a call after which there must be a check?
+ * @returns what is to be paid where, and whether there is such a call
  */
 export function chargesOf(
   bytes: Uint8Array,
   start: number,
   end: number,
-  extra: (offset: number) => number,
+  extra: (instruction: Instruction) => number,
+  mustCheck: (instruction: Instruction) => boolean,
 ): { readonly charges: readonly Charge[]; readonly calls: boolean } {
   const regions: Region[] = [];
   const frames: Frame[] = [{ outer: null, left: false }];
@@ -83,9 +86,10 @@ export function chargesOf(
       if (frame !== undefined) frame.left = true;
     }
   };
-  decodeBody(bytes, start, end, ({ opcode, offset, end: next, immediate }) => {
+  decodeBody(bytes, start, end, (instruction) => {
+    const { opcode, offset, end: next, immediate } = instruction;
     entry ??= region = begin(offset, false, null);
-    if (region !== null) region.units += opcode === Op.Loop ? 0 : weightOf(opcode) + extra(offset);
+    if (region !== null) region.units += opcode === Op.Loop ? 0 : weightOf(opcode) + extra(instruction);
     switch (opcode) {
       case Op.Block:
       case Op.Try:
@@ -141,14 +145,14 @@ export function chargesOf(
       case Op.ReturnCall:
       case Op.ReturnCallIndirect:
       case Op.ReturnCallRef:
-        calls = true;
+        calls ||= mustCheck(instruction);
         leave(frames.length);
         region = null;
         break;
       case Op.Call:
       case Op.CallIndirect:
       case Op.CallRef:
-        calls = true;
+        calls ||= mustCheck(instruction);
     }
   });
   // From within: whatever is paid for around is by then known as a whole.

@@ -41,6 +41,12 @@ export type FiberErrorCode =
   | 'OUT_OF_MEMORY'
   | 'CORRUPT_FRAMES'
   | 'CORRUPT_VALUE'
+  | 'LIMIT_REACHED'
+  // plugins
+  | 'INVALID_MANIFEST'
+  | 'UNTRUSTED_MODULE'
+  | 'CAPABILITY_DENIED'
+  | 'HOST_FUNCTION_FAILED'
   // the instrumenter
   | 'UNSUPPORTED_FEATURE'
   | 'ALREADY_INSTRUMENTED'
@@ -73,11 +79,20 @@ export class FiberError extends Error {
   readonly code: FiberErrorCode;
   /** The promise that nobody could wait for, where a host function had already made one. It is marked as handled. */
   declare readonly promise?: PromiseLike<unknown>;
+  /** At `LIMIT_REACHED`, which of the guest's limits it was. */
+  declare readonly limit?: string;
+  /** The plugin that failed, if it was one (`wasm-fibers/plugin`). */
+  declare readonly plugin?: { readonly name: string; readonly version: string };
 
-  constructor(code: FiberErrorCode, message: string, extra: { cause?: unknown; promise?: PromiseLike<unknown> } = {}) {
+  constructor(
+    code: FiberErrorCode,
+    message: string,
+    extra: { cause?: unknown; promise?: PromiseLike<unknown>; limit?: string } = {},
+  ) {
     super(message, extra);
     this.code = code;
     this.name = PLATFORM_NAMES[code] ?? 'FiberError';
     if (extra.promise !== undefined) this.promise = extra.promise;
+    if (extra.limit !== undefined) this.limit = extra.limit;
   }
 }

@@ -24,6 +24,7 @@ const PACKAGES = {
   binaryen: ['instrument/'],
   assemblyscript: ['assemblyscript/'],
   '@wasmer/wasi': ['wasi/'],
+  valibot: ['plugin/'],
   commander: ['cli/'],
 };
 

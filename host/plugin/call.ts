@@ -28,6 +28,7 @@ export class Call {
   readonly #metered: boolean;
   readonly #fibers = new Set<Fiber>();
   readonly #end: (error: FiberError) => void;
+  #begun = false;
   #error: FiberError | null = null;
   #timer: ReturnType<typeof setTimeout> | undefined = undefined;
   #unsubscribe: (() => void) | null = null;
@@ -85,6 +86,7 @@ export class Call {
       ...(parent !== null && { parent }),
       ...(this.#metered && meteredFiber(left)),
     });
+    this.#begun = true;
     this.#fibers.add(fiber);
     try {
       return await fiber.result;
@@ -97,6 +99,11 @@ export class Call {
       this.slices += slices;
       this.guestMs += guestMs;
     }
+  }
+
+  /** Has any code of the guest been called? If not, another instance may do it instead. */
+  get begun(): boolean {
+    return this.#begun;
   }
 
   /** Do fibers of this call still live? */

@@ -250,7 +250,8 @@ export class Instance {
   }
 
   #onEvent(event: FiberEvent): void {
-    const { statistics, onEvent } = this.#environment;
+    const { statistics, onEvent, onTrap } = this.#environment;
+    if (event.type === 'trap' && onTrap === 'poison') this.#spoilt ??= 'it has trapped';
     if (event.type === 'suspend') statistics.suspensions += 1;
     if (event.type === 'poison') this.#spoilt ??= 'it was poisoned';
     onEvent?.(event);

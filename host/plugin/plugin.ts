@@ -124,11 +124,16 @@ export class Plugin {
       signal: options.signal,
     });
     try {
-      const instance = await pool.acquire(call);
-      try {
-        return await instance.call(given, call);
-      } finally {
-        pool.release(instance);
+      for (;;) {
+        const instance = await pool.acquire(call);
+        try {
+          return await instance.call(given, call);
+        } catch (error) {
+          // The call before this one has spoilt the instance, which nobody had noticed: this one has done nothing yet.
+          if (!isPoisoned(error) || call.begun) throw error;
+        } finally {
+          pool.release(instance);
+        }
       }
     } finally {
       call.close();
@@ -236,6 +241,10 @@ function entryOf({ entryPoints, pool }: Version, name: string): EntryKind | null
     );
   }
   return null;
+}
+
+function isPoisoned(error: unknown): boolean {
+  return error instanceof FiberError && error.code === 'GUEST_POISONED';
 }
 
 function least(one: number | undefined, other: number | undefined): number | undefined {

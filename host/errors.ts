@@ -37,11 +37,13 @@ export type FiberErrorCode =
   | 'STACK_OVERFLOW'
   | 'SHADOW_STACK_OVERFLOW'
   | 'DEPTH_LIMIT'
+  | 'OUT_OF_FUEL'
+  | 'LIMIT_REACHED'
+  | 'PREEMPTED'
   | 'NO_ALLOCATOR'
   | 'OUT_OF_MEMORY'
   | 'CORRUPT_FRAMES'
   | 'CORRUPT_VALUE'
-  | 'LIMIT_REACHED'
   // plugins
   | 'INVALID_MANIFEST'
   | 'UNTRUSTED_MODULE'
@@ -79,7 +81,7 @@ export class FiberError extends Error {
   readonly code: FiberErrorCode;
   /** The promise that nobody could wait for, where a host function had already made one. It is marked as handled. */
   declare readonly promise?: PromiseLike<unknown>;
-  /** At `LIMIT_REACHED`, which of the guest's limits it was. */
+  /** Which limit it was, of `LIMIT_REACHED`: as the option is called that sets it. */
   declare readonly limit?: string;
   /** The plugin that failed, if it was one (`wasm-fibers/plugin`). */
   declare readonly plugin?: { readonly name: string; readonly version: string };

@@ -101,6 +101,8 @@ export interface AsyncifyControls {
    * rewinds stacks as a whole, and knows no signals.
    */
   readonly enter: ((bottom: number) => void) | null;
+  /** Is the guest's allocator asked for the window? */
+  readonly allocates: boolean;
   /** Made at the first wait: the guest's allocator may not be ready before. */
   makeWindow(): Window;
 }
@@ -115,6 +117,7 @@ const NO_CONTROLS: AsyncifyControls = {
   catchDepth: NO_CATCH_DEPTH,
   shadow: NO_SHADOW_STACK,
   enter: null,
+  allocates: false,
   makeWindow() {
     throw misused();
   },
@@ -212,6 +215,14 @@ export class AsyncifyBackend implements Backend {
 
   entry(fn: GuestFunction): GuestFunction {
     return fn;
+  }
+
+  get prepared(): boolean {
+    return this.#window !== null || !this.#controls.allocates;
+  }
+
+  prepare(): void {
+    if (this.#controls.allocates) this.#openWindow();
   }
 
   clear(): void {

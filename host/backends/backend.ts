@@ -97,6 +97,10 @@ export interface Backend {
   linkControl(name: string): WebAssembly.ImportValue | undefined;
   /** What a fiber calls to run this function of the guest. */
   entry(fn: GuestFunction): GuestFunction;
+  /** Could a task be put aside now without asking the guest for memory? */
+  readonly prepared: boolean;
+  /** Makes what the first wait takes, if the guest has to be asked for it. */
+  prepare(): void;
   /** Sees to it that nothing of a suspended task is left on the guest's stacks: the next call is to find them empty. */
   clear(): void;
   /** Runs a task from an empty guest stack until it ends or suspends. */

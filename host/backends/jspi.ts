@@ -83,6 +83,10 @@ export class JspiBackend implements Backend {
     return at.task !== null && at.state === 0 && at.host?.suspending === true;
   }
 
+  readonly prepared = true;
+
+  prepare(): void {}
+
   bytesHeld(): number {
     return 0;
   }

@@ -15,6 +15,12 @@ export function named(value: string): string {
   return value;
 }
 
+/** A whole number; what it may be is for `instrument` to say. */
+export function whole(value: string): number {
+  if (!/^\d{1,15}$/.test(value)) throw new InvalidArgumentError('It must be a whole number.');
+  return Number(value);
+}
+
 /** What is the same as for `instrument`. */
 export interface StudyFlags {
   readonly suspending?: readonly string[];

@@ -33,6 +33,10 @@ export interface InstrumentFlags {
   readonly shadowStack: 'auto' | 'llvm' | 'assemblyscript' | 'none';
   readonly allocator?: string;
   readonly fiberGlobal?: readonly string[];
+  readonly metered?: boolean;
+  readonly memoryPages?: number;
+  readonly tableElements?: number;
+  readonly callDepth?: number;
   readonly inputSourceMap?: string;
   readonly outputSourceMap?: string;
   readonly outputSourceMapUrl?: string;
@@ -125,9 +129,20 @@ function optionsFor({ target, sourceMapUrl }: Wanted, flags: InstrumentFlags, ma
     shadowStack: flags.shadowStack,
     allocator: parseAllocator(flags.allocator),
     fiberGlobals: flags.fiberGlobal ?? [],
+    ...meteringOf(flags),
     ...(map === null ? {} : { sourceMap: map }),
     ...(sourceMapUrl === null ? {} : { sourceMapUrl }),
   };
+}
+
+function meteringOf(flags: InstrumentFlags): Pick<InstrumentOptions, 'metered' | 'limits'> {
+  const { metered = false, memoryPages, tableElements, callDepth } = flags;
+  const limits = {
+    ...(memoryPages !== undefined && { memoryPages }),
+    ...(tableElements !== undefined && { tableElements }),
+    ...(callDepth !== undefined && { callDepth }),
+  };
+  return { metered, limits };
 }
 
 export function parseAllocator(given: string | undefined): NonNullable<InstrumentOptions['allocator']> {

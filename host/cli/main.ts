@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { FiberError } from '../instrument/index.ts';
-import { collect, named } from './arguments.ts';
+import { collect, named, whole } from './arguments.ts';
 import { CliError } from './errors.ts';
 import type { ExitCode } from './errors.ts';
 import { addExplain } from './explain.ts';
@@ -124,6 +124,10 @@ function addInstrument(root: Command): void {
     )
     .option('--allocator <alloc,free>', "the guest's allocator: two functions, memory.grow or auto (default: auto)")
     .option('--fiber-global <global>', 'a mutable global of which each fiber has its own value; repeatable', collect)
+    .option('--metered', 'have the guest pay for its work: its fibers can be pre-empted, and run out of fuel')
+    .option('--memory-pages <n>', 'of a metered guest: pages of 64 KiB that a memory may have', whole)
+    .option('--table-elements <n>', 'of a metered guest: elements that a table may have', whole)
+    .option('--call-depth <n>', 'of a metered guest: how deep calls may be', whole)
     .option('--input-source-map <file>', "the module's source map (also -ism)", named)
     .option('--output-source-map <file>', 'where to write the source map of the result (also -osm)', named)
     .option('--output-source-map-url <url>', 'its URL, to be written into the module (also -osu)')
@@ -155,6 +159,7 @@ Examples:
   wasm-fibers instrument app.wasm -o app.jspi.wasm --target jspi --suspending env.httpGet
   wasm-fibers instrument app.wasm --target both --suspending env.httpGet
   wasm-fibers instrument app.wasm -o app.fibers.wasm --suspending env.httpGet --cache ~/.cache/wasm-fibers
+  wasm-fibers instrument plugin.wasm -o plugin.fibers.wasm --suspending 'env.*' --metered --memory-pages 256
   wasm-fibers instrument app.wasm -ism app.wasm.map -o out.wasm -osm out.wasm.map --suspending env.sleep`,
     )
     .action((input: string, flags: InstrumentFlags & { debugNames?: boolean }) => {

@@ -6,6 +6,7 @@ import { FiberError } from '../errors.ts';
 import type { Target } from '../runtime/metadata.ts';
 import type { Binaryen } from './binaryen.ts';
 import { nearMatches } from './lists.ts';
+import type { Limits } from './metering/limits.ts';
 
 /** What is being done, for a progress display. */
 export type Phase = 'reading' | 'preparing' | 'instrumenting' | 'optimising' | 'writing';
@@ -74,6 +75,13 @@ export interface InstrumentOptions {
   readonly allocator?: 'auto' | 'memory.grow' | readonly [alloc: string, free: string];
   /** Mutable globals (names or exports) of which every fiber has a value of its own. */
   readonly fiberGlobals?: readonly string[];
+  /**
+   * Have the guest pay for its work, so that its fibers can be pre-empted, and end when their fuel is used up (see docs/metering.md).
+   * What it costs is in docs/costs.md. Default false.
+   */
+  readonly metered?: boolean;
+  /** What a metered guest may not go beyond: a fiber that does ends with `LIMIT_REACHED`. */
+  readonly limits?: InstrumentLimits;
   /** A source map of the input, as JSON text; the result then has one of the output. */
   readonly sourceMap?: string;
   /** URL to write into the `sourceMappingURL` section. Default: none is written. */
@@ -82,6 +90,19 @@ export interface InstrumentOptions {
   readonly onProgress?: (phase: Phase) => void;
   /** The binaryen.js instance to use, such as the one that asc carries. Default: the package `binaryen`. */
   readonly binaryen?: unknown;
+}
+
+/** Limits that are compiled into a metered module. Without one, there is none. */
+export interface InstrumentLimits {
+  /** Pages of 64 KiB that each memory may have, from 0 to 65,536: from the beginning, and after `memory.grow`. */
+  readonly memoryPages?: number;
+  /** Elements that each table may have, from 0 to 10,000,000. */
+  readonly tableElements?: number;
+  /**
+   * How deep calls may be, from 1 to 1,000,000, counted in functions that call others. Without it the engine's own stack is the limit,
+   * which ends a fiber with `STACK_OVERFLOW`. Makes frames larger and calls slower.
+   */
+  readonly callDepth?: number;
 }
 
 export interface Settings {
@@ -100,6 +121,8 @@ export interface Settings {
   readonly shadowStack: 'auto' | 'llvm' | 'assemblyscript' | 'none';
   readonly allocator: 'auto' | 'memory.grow' | readonly [alloc: string, free: string];
   readonly fiberGlobals: readonly string[];
+  readonly metered: boolean;
+  readonly limits: Limits;
   readonly sourceMap: string | null;
   readonly sourceMapUrl: string | null;
   readonly onProgress: (phase: Phase) => void;
@@ -124,6 +147,8 @@ const KNOWN = [
   'shadowStack',
   'allocator',
   'fiberGlobals',
+  'metered',
+  'limits',
   'sourceMap',
   'sourceMapUrl',
   'onProgress',
@@ -167,6 +192,7 @@ export function settle(options: InstrumentOptions): Settings {
   if (sourceMapUrl !== null && typeof sourceMapUrl !== 'string') {
     throw invalid('sourceMapUrl', 'must be a string', sourceMapUrl);
   }
+  const metered = flag(options, 'metered', false);
   const optimizeLevel = level(options, 'optimizeLevel', target === 'jspi' ? 0 : 1, 4);
   const shrinkLevel = level(options, 'shrinkLevel', 0, 2);
   return {
@@ -185,6 +211,8 @@ export function settle(options: InstrumentOptions): Settings {
     shadowStack,
     allocator,
     fiberGlobals: names(options, 'fiberGlobals'),
+    metered,
+    limits: limitsOf(options, metered),
     sourceMap,
     sourceMapUrl,
     onProgress,
@@ -232,12 +260,30 @@ function isName(value: unknown): boolean {
 
 function flag(
   options: InstrumentOptions,
-  key: 'ignoreIndirect' | 'closedTables' | 'debugNames' | 'fastPath',
+  key: 'ignoreIndirect' | 'closedTables' | 'debugNames' | 'fastPath' | 'metered',
   otherwise: boolean,
 ): boolean {
   const value = options[key] ?? otherwise;
   if (typeof value !== 'boolean') throw invalid(key, 'must be true or false', value);
   return value;
+}
+
+/** All that 32 bits address; and what engines give a table at most. */
+const MOST = { memoryPages: 65_536, tableElements: 10_000_000, callDepth: 1_000_000 } as const;
+
+function limitsOf({ limits = {} }: InstrumentOptions, metered: boolean): Limits {
+  if (typeof limits !== 'object' || limits === null) throw invalid('limits', 'must be an object', limits);
+  const given = Object.entries(limits) as [string, unknown][];
+  if (given.length > 0 && !metered) throw invalid('limits', 'is for metered modules: set "metered" as well');
+  for (const [key, value] of given) {
+    const most = Object.hasOwn(MOST, key) ? MOST[key as keyof typeof MOST] : null;
+    if (most === null) throw invalid(`limits.${key}`, `is no limit; there are ${Object.keys(MOST).join(', ')}`);
+    if (value !== undefined && !(Number.isInteger(value) && Number(value) >= 0 && Number(value) <= most)) {
+      throw invalid(`limits.${key}`, `must be an integer from 0 to ${most}`, value);
+    }
+  }
+  const { memoryPages = null, tableElements = null, callDepth = null } = limits;
+  return { memoryPages, tableElements, callDepth };
 }
 
 function level(

@@ -66,6 +66,7 @@ export function describe(plan: Plan, frames: Pick<Metadata, 'largestFrame' | 'ca
     start: outline.start !== null,
     catchDepth: frames.catchDepth,
     globals: [...fiberGlobals.keys()].map((name) => `wasm-fibers.global.${name}`),
+    metered: settings.metered,
     options: {
       optimizeLevel,
       shrinkLevel,

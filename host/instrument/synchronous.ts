@@ -2,6 +2,7 @@
  * Instrumentation without waiting, for those that cannot: asc asks for the module's bytes in the middle of a synchronous
  * function. What is asynchronous about `instrument` is only what it needs from outside: Binaryen and a digest.
  */
+import { METER } from '../runtime/metadata.ts';
 import type { Metadata } from '../runtime/metadata.ts';
 import { analyse } from './binary/analysis.ts';
 import type { Analysis } from './binary/analysis.ts';
@@ -10,6 +11,7 @@ import { functionImports, readOutline } from './binary/module.ts';
 import type { Outline } from './binary/module.ts';
 import type { Binaryen } from './binaryen.ts';
 import { ALLOCATOR_REMEDY, findAllocator, findShadowStack, namedGlobal } from './guest.ts';
+import { meter } from './metering/meter.ts';
 import { settle } from './options.ts';
 import type { InstrumentOptions, Settings } from './options.ts';
 import { rewrite } from './pipeline.ts';
@@ -51,20 +53,30 @@ export interface Prepared {
  */
 export function prepare(bytes: Uint8Array, options: InstrumentOptions, allowNone = false): Prepared {
   const settings = settle(options);
-  const outline = readOutline(bytes);
-  refuseModule(outline);
+  const given = readOutline(bytes);
+  refuseModule(given);
+  const mayHaveNone = allowNone || settings.metered;
   const suspending =
-    allowNone && settings.suspending.length === 0 ? new Set<number>() : matchSuspending(outline, settings.suspending);
-  const analysis = analyse(outline);
-  refuseCode(outline, analysis);
+    mayHaveNone && settings.suspending.length === 0 ? new Set<number>() : matchSuspending(given, settings.suspending);
+  let analysis = analyse(given);
+  refuseCode(given, analysis);
+  let outline = given;
+  let ofFibers: ReadonlyMap<string, number> = new Map();
+  let sourceMap = settings.sourceMap === null ? null : parseSourceMap(settings.sourceMap);
+  if (settings.metered) {
+    const metered = meter(given, settings.limits, sourceMap);
+    ({ outline, sourceMap, fiberGlobals: ofFibers } = metered);
+    suspending.add(metered.slice);
+    analysis = analyse(outline);
+  }
   const graph = new CallGraph(outline, analysis);
   const selection = functionsToSuspend(graph, suspending, settings);
   const stack = findShadowStack(outline, analysis, settings);
   // On the engine's own stacks only the regions of shadow stacks take memory of the guest.
   const needsMemory = settings.target === 'asyncify' || stack?.kind === 'llvm' || settings.allocator !== 'auto';
   const allocator = needsMemory ? findAllocator(outline, analysis, settings, stack) : null;
-  const fiberGlobals = new Map(settings.fiberGlobals.map((name) => [name, namedGlobal(outline, name, 'fiberGlobals')]));
-  const sourceMap = settings.sourceMap === null ? null : parseSourceMap(settings.sourceMap);
+  const named = settings.fiberGlobals.map((name) => [name, namedGlobal(given, name, 'fiberGlobals')] as const);
+  const fiberGlobals = new Map([...named, ...ofFibers]);
   const plan = {
     outline,
     analysis,
@@ -114,7 +126,7 @@ export function instrumentPrepared(binaryen: Binaryen | null, prepared: Prepared
       'The DWARF debug information was dropped: it would describe the code as it was. Use a source map instead.',
     );
   }
-  const imports = functionImports(outline);
+  const imports = functionImports(outline).filter(({ module }) => module !== METER);
   return {
     wasm: rewritten.wasm,
     sourceMap: rewritten.sourceMap,

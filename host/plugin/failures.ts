@@ -39,7 +39,8 @@ export function failureOf(error: unknown, identity: PluginIdentity, map: SourceM
 
 function asLimit(error: unknown): unknown {
   if (!(error instanceof FiberError)) return error;
-  const limit = LIMITS[error.code];
+  // Compiled in as the table's.
+  const limit = error.limit === 'table' ? 'tableElements' : LIMITS[error.code];
   return limit === undefined ? error : limitReached(limit, error.message, error);
 }
 

@@ -106,7 +106,7 @@ function find(
 function link(context: ImportContext, name: string, fn: HostFunction): ImportValue {
   const { prepared, limits, traffic, caller } = context;
   if (!prepared.typed && takesData(fn)) {
-    const signature = prepared.metadata?.imports.find((each) => `${each.module}.${each.name}` === name);
+    const signature = prepared.metadata.imports.find((each) => `${each.module}.${each.name}` === name);
     const type = signature === undefined ? '' : `(${signature.params.join(', ')}) -> (${signature.results.join(', ')})`;
     if (!['', '(i32, i32) -> (i64)', '(i32, i32) -> ()'].includes(type)) {
       throw new FiberError(
@@ -186,7 +186,7 @@ function milliseconds({ grant }: ImportContext, name: string): number {
   return name === 'Date.now' ? Date.now() : performance.now();
 }
 
-function signatureOf(metadata: Metadata | null, module: string, name: string): string {
-  const found = metadata?.imports.find((each) => each.module === module && each.name === name);
+function signatureOf(metadata: Metadata, module: string, name: string): string {
+  const found = metadata.imports.find((each) => each.module === module && each.name === name);
   return found === undefined ? '' : ` (${found.params.join(', ')}) -> (${found.results.join(', ')})`;
 }

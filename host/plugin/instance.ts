@@ -105,7 +105,7 @@ export class Instance {
       onTrap,
       onEvent: (event) => this.#onEvent(event),
       signal,
-      ...(prepared.metered && prepared.metadata !== null && meteredGuest(limits)),
+      ...(prepared.metadata.metered && meteredGuest(limits)),
     };
   }
 
@@ -202,7 +202,7 @@ export class Instance {
     while (failed.lives) await new Promise((resolve) => setTimeout(resolve));
     if (this.spoilt !== null) return;
     const { subject, prepared, limits } = this.#environment;
-    const metered = prepared.metered && prepared.metadata !== null;
+    const metered = prepared.metadata.metered;
     const call = new Call(failed.name, subject, metered, { timeout: GRACE_MS, fuel: limits.fuel });
     try {
       await Promise.race([release(this.#context(this.#live), call, address, length), call.ended]);

@@ -75,11 +75,11 @@ const whole = (
 /** One schema for the manifest and for the embedder. */
 export const LIMITS: v.GenericSchema<PluginLimits> = fields({
   fuel: whole('units', 1),
-  sliceMs: whole('milliseconds', 1, LONGEST),
+  sliceMs: whole('milliseconds', 1, 1000),
   timeout: whole('milliseconds', 1, LONGEST),
   memory: whole('bytes', 0, 2 ** 32),
-  tableElements: whole('elements', 0, 2 ** 32 - 1),
-  callDepth: whole('calls', 1, 2 ** 31 - 1),
+  tableElements: whole('elements', 0, 10_000_000),
+  callDepth: whole('calls', 1, 1_000_000),
   stackSize: whole('bytes', 1024, 2 ** 30),
   fibers: whole('calls', 1),
   pendingCalls: whole('promises', 0),

@@ -69,8 +69,7 @@ export class Plugin {
 
   /** Which backend the calls run on. */
   get backend(): 'asyncify' | 'jspi' {
-    const { prepared, backend } = this.#version.pool.environment;
-    return prepared.metadata?.target ?? (backend === 'auto' ? 'asyncify' : backend);
+    return this.#version.pool.environment.prepared.metadata.target;
   }
 
   /**
@@ -118,7 +117,7 @@ export class Plugin {
     const kind = entryOf(version, name) ?? options.as ?? kindOf(input, prepared.typed);
     // Before anything is waited for, since the caller may change it afterwards.
     const given = takeInput(kind, input, { typed: prepared.typed, limits }, `${subject}: ${name}`);
-    const call = new Call(name, subject, prepared.metered && prepared.metadata !== null, {
+    const call = new Call(name, subject, prepared.metadata.metered, {
       timeout: least(options.timeout, limits.timeout),
       fuel: least(options.fuel, limits.fuel),
       signal: options.signal,

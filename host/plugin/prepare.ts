@@ -16,7 +16,7 @@ import { type SourceMap, loadSourceMap } from '../source-maps/index.ts';
 import { WASI_MODULE } from '../wasi/abi.ts';
 import { suspendingImports } from '../wasi/index.ts';
 import type { SettledLimits } from './limits.ts';
-import { canMeter, isMetered, meteringOptions } from './metering.ts';
+import { METERED, meteringOptions } from './metering.ts';
 import type { ModuleBytes } from './source.ts';
 
 /** How a module that is not instrumented is made so; what the limits and the host functions decide is not for the embedder. */
@@ -40,18 +40,13 @@ export interface PrepareOptions {
 export interface PreparedModule {
   readonly module: WebAssembly.Module;
   readonly sha256: string;
-  readonly metered: boolean;
-  /** Null for a module in which nothing can wait, so that it was not instrumented. */
-  readonly metadata: Metadata | null;
+  readonly metadata: Metadata;
   /** Does it say what its values are (AssemblyScript, compiled with the transform)? */
   readonly typed: boolean;
   readonly sourceMap: SourceMap | null;
   /** The exported functions that are the module's own. */
   readonly functions: readonly string[];
 }
-
-/** The limits that nothing but metering holds. */
-const METERED: readonly string[] = ['fuel', 'sliceMs', 'memory', 'tableElements', 'callDepth'];
 
 /** The backend that a plugin is for where the embedder leaves it open. */
 export function backendOf(wanted: 'auto' | BackendKind): BackendKind {
@@ -69,9 +64,9 @@ export async function prepare(source: ModuleBytes, options: PrepareOptions): Pro
   // The engine's word for it, since that is what will be read: a section that another reader misses is none.
   if (customSections(given, SECTION) > 0 || exportsAsyncify(given)) {
     if (!options.trusted.includes(sha256)) throw untrusted(source);
-    const metered = isMetered(given);
-    const missed = metered ? [] : options.asked.filter((limit) => METERED.includes(limit));
-    if (missed.length > 0 && (await canMeter())) {
+    const metadata = metadataOf(given, from);
+    const missed = metadata.metered ? [] : options.asked.filter((limit) => METERED.includes(limit));
+    if (missed.length > 0) {
       throw new FiberError(
         'INVALID_OPTION',
         `${from} was instrumented without metering, so that the limits ${missed.join(', ')} would not hold. Instrument it with metered: true, or give the module as its compiler made it.`,
@@ -81,8 +76,7 @@ export async function prepare(source: ModuleBytes, options: PrepareOptions): Pro
       module: given,
       functions: functionsOf(given),
       sha256,
-      metered,
-      metadata: readMetadata(given),
+      metadata,
       typed: customSections(given, TYPES_SECTION) > 0,
       sourceMap: options.sourceMap === null ? null : await loadSourceMap(bytes, options.sourceMap),
     };
@@ -95,19 +89,20 @@ async function instrumented(
   given: WebAssembly.Module,
   options: PrepareOptions,
 ): Promise<PreparedModule> {
-  const metered = await canMeter();
-  const suspending = suspendingIn(given);
-  const plain = { sha256, typed: false, functions: functionsOf(given) };
-  if (suspending.length === 0 && !metered) {
-    const sourceMap = options.sourceMap === null ? null : await loadSourceMap(bytes, options.sourceMap);
-    return { ...plain, module: given, metered, metadata: null, sourceMap };
-  }
-  const result = await instrument(bytes, {
+  const settings: InstrumentOptions = {
     ...options.instrument,
-    suspending,
+    suspending: suspendingIn(given),
     target: backendOf(options.backend),
     ...(options.sourceMap !== null && { sourceMap: options.sourceMap }),
-    ...(metered && meteringOptions(options.limits)),
+    ...meteringOptions(options.limits),
+  };
+  const result = await instrument(bytes, settings).catch((error: unknown) => {
+    const { allocator } = options.instrument;
+    const exported = functionsOf(given);
+    const has = exported.includes('alloc') && exported.includes('free');
+    if (!has || allocator !== undefined || !(error instanceof FiberError) || error.code !== 'NO_ALLOCATOR') throw error;
+    // Pages of the host's own are out of the guest's reach, and so tried first; a guest that grows its memory has none.
+    return instrument(bytes, { ...settings, allocator: ['alloc', 'free'] });
   });
   const wasm = new Uint8Array(result.wasm);
   const module = await compile(wasm, from);
@@ -118,12 +113,24 @@ async function instrumented(
     );
   }
   return {
-    ...plain,
+    functions: functionsOf(given),
+    sha256,
+    typed: false,
     module,
-    metered,
-    metadata: readMetadata(module),
+    metadata: metadataOf(module, from),
     sourceMap: result.sourceMap === null ? null : await loadSourceMap(wasm, result.sourceMap),
   };
+}
+
+function metadataOf(module: WebAssembly.Module, from: string): Metadata {
+  const metadata = readMetadata(module);
+  if (metadata === null) {
+    throw new FiberError(
+      'ALREADY_INSTRUMENTED',
+      `${from} was instrumented by another tool than wasm-fibers. Give the module as its compiler made it.`,
+    );
+  }
+  return metadata;
 }
 
 /** Every host function may return a promise, but not what languages import for themselves; of WASI, those that can. */

@@ -73,6 +73,13 @@ export interface GuestOptions {
    * errno), a `WebAssembly.Exception` of the guest's own tag is thrown in its place. `undefined` throws the error itself.
    */
   readonly onReject?: (error: unknown, guest: Guest) => unknown;
+  /** What each fiber of a metered guest may use, if its call says nothing else. */
+  readonly limits?: FiberLimits;
+  /**
+   * Its share of the thread while several metered guests are busy: one with 2 runs twice as long as one with 1. From 0.001 to
+   * 1000, default 1.
+   */
+  readonly weight?: number;
   /** Told of everything that happens to fibers. Costs nothing when absent. */
   readonly onEvent?: (event: FiberEvent) => void;
   /** Milliseconds after which a wait is reported by a `slow` event. Default 10,000. */
@@ -83,6 +90,16 @@ export interface GuestOptions {
   readonly signal?: AbortSignal;
 }
 
+/** What a fiber may use. For guests that were instrumented with `metered`; a `timeout` is for every guest. */
+export interface FiberLimits {
+  /** Units of fuel after which a fiber ends with `OUT_OF_FUEL`: the same on every engine, in every run. Default: no limit. */
+  readonly fuel?: number;
+  /** Milliseconds that a fiber runs without a turn of the event loop, from 1 to 1000. Default 8. */
+  readonly sliceMs?: number;
+  /** Milliseconds after which a fiber is cancelled with `TIMEOUT`; a loop that never waits, too. Default: no limit. */
+  readonly timeout?: number;
+}
+
 /** Options of `guest.spawn`. */
 export interface SpawnOptions {
   /** For people. Default: the name of the export. */
@@ -91,6 +108,8 @@ export interface SpawnOptions {
   readonly signal?: AbortSignal;
   /** Milliseconds after which the fiber is cancelled with `TIMEOUT`. */
   readonly timeout?: number;
+  /** Units of fuel after which it ends with `OUT_OF_FUEL`, in a metered guest. */
+  readonly fuel?: number;
   /** In an exclusive guest: the fiber in whose turn this one runs. */
   readonly parent?: Fiber;
 }
@@ -114,6 +133,12 @@ export interface Fiber<R = unknown> {
   readonly stack: readonly string[] | null;
   /** Bytes of frames that a suspended fiber holds outside of the engine's stack. */
   readonly frameBytes: number;
+  /** Units of fuel that it has used until it waited last, or was pre-empted; 0 in a guest that is not metered. */
+  readonly fuel: number;
+  /** How often it was pre-empted. */
+  readonly slices: number;
+  /** Milliseconds that it has run, in a metered guest, until it waited last. */
+  readonly guestMs: number;
   /** Aborted when nobody waits for the fiber any more. Made when first asked for. */
   readonly signal: AbortSignal;
   /**
@@ -146,14 +171,15 @@ export interface FiberInfo {
 /**
  * What happened. `slow`: a wait has lasted longer than `slowAfter`. `exclusive`, once: this fiber waits for its turn though
  * the option was not set, since the module does not allow fibers to be isolated from each other. Nested calls wait as well,
- * and fail with `DEADLOCK` where their caller waits for them.
+ * and fail with `DEADLOCK` where their caller waits for them. `slice`: a fiber of a metered guest was pre-empted, and goes on in its
+ * next slice (`resume`). `limit`: it has ended since it has reached a limit.
  */
 export interface FiberEvent {
-  readonly type: 'spawn' | 'suspend' | 'resume' | 'end' | 'trap' | 'slow' | 'poison' | 'exclusive';
+  readonly type: 'spawn' | 'suspend' | 'resume' | 'slice' | 'end' | 'limit' | 'trap' | 'slow' | 'poison' | 'exclusive';
   readonly fiber: Fiber;
   /** At `suspend`, `resume` and `slow`: the import. */
   readonly import?: string | undefined;
-  /** At `end`, if the fiber failed, and at `trap` and `poison`. */
+  /** At `end`, if the fiber failed, and at `limit`, `trap` and `poison`. */
   readonly error?: unknown;
   /** At `exclusive`: why, and what to do about it. */
   readonly reason?: string;

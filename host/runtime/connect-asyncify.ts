@@ -68,6 +68,7 @@ function controls(parts: GuestParts & { readonly memory: WebAssembly.Memory }): 
       : NO_CATCH_DEPTH,
     shadow: instrumentedShadowStack(parts, reserved, allocate),
     enter,
+    allocates: reserved === 0 && metadata.allocator?.kind !== 'grow',
     makeWindow() {
       if (reserved > 0) return newWindow(memory, top - reserved, reserved, inParts);
       if (allocate === null) throw noAllocator('A wait');

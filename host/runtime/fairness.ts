@@ -48,7 +48,7 @@ export function afterTurn(resume: () => void): void {
  * Not `scheduler.yield`: its continuations come before everything else, and in Firefox 153 timers never fire while a fiber
  * polls. The async context does not depend on how the turn is taken, since each resume is a reaction of its own.
  */
-function hop(task: () => void): void {
+export function hop(task: () => void): void {
   const { setImmediate } = globalThis as { readonly setImmediate?: (task: () => void) => unknown };
   if (setImmediate !== undefined) setImmediate(task);
   else if (typeof MessageChannel === 'function') {

@@ -18,6 +18,7 @@ import type { Fiber, FiberState, Guest, SpawnOptions } from './api.ts';
 import type { EntryConversion } from './binding.ts';
 import { subscribe, unsubscribe } from './signals.ts';
 import { NO_REGION } from './shadow-stack.ts';
+import type { Account } from './account.ts';
 import type { Turn } from './turns.ts';
 
 /** What a fiber asks of its guest. */
@@ -116,6 +117,8 @@ export class RunnableFiber implements Task, Fiber {
   /** The error that the guest was given last at a wait, and as what: to recognise it when the guest lets it pass. */
   delivered: { readonly thrown: unknown; readonly error: unknown } | null = null;
   turn: Turn | null = null;
+  /** What it has used; null in a guest that is not metered. */
+  account: Account | null = null;
   /** Runs something in the async context of the fiber's creation. Only for fibers with a handle. */
   gate: ((run: () => void) => void) | null = null;
 
@@ -124,6 +127,8 @@ export class RunnableFiber implements Task, Fiber {
   #waiter: Waiter | null = null;
   #controller: AbortController | null = null;
   #timer: ReturnType<typeof setTimeout> | undefined = undefined;
+  /** Milliseconds. */
+  #timeout = 0;
   /** Takes the fiber off the signal that its spawner gave. */
   #unsubscribe: (() => void) | null = null;
 
@@ -169,6 +174,18 @@ export class RunnableFiber implements Task, Fiber {
     return this.owner.backend.bytesHeld(this);
   }
 
+  get fuel(): number {
+    return this.account?.fuel ?? 0;
+  }
+
+  get slices(): number {
+    return this.account?.slices ?? 0;
+  }
+
+  get guestMs(): number {
+    return this.account?.time ?? 0;
+  }
+
   get signal(): AbortSignal {
     if (this.#controller === null) {
       this.#controller = new AbortController();
@@ -189,9 +206,8 @@ export class RunnableFiber implements Task, Fiber {
   /** Applies the options that need a handle. */
   configure({ signal, timeout }: SpawnOptions): void {
     if (timeout !== undefined) {
-      this.#timer = setTimeout(() => {
-        this.end(new FiberError('TIMEOUT', `The fiber ${this.label} did not end within ${timeout} ms.`));
-      }, timeout);
+      this.#timeout = timeout;
+      this.#timer = setTimeout(() => this.timedOut(), timeout);
     }
     if (signal === undefined) return;
     if (signal.aborted) this.cancel(signal.reason);
@@ -200,6 +216,11 @@ export class RunnableFiber implements Task, Fiber {
       this.#unsubscribe = () => unsubscribe(signal, cancel);
       subscribe(signal, cancel);
     }
+  }
+
+  /** It should have ended by now. */
+  timedOut(): void {
+    this.end(new FiberError('TIMEOUT', `The fiber ${this.label} did not end within ${this.#timeout} ms.`));
   }
 
   /** Ends the fiber before its time with this error. */

@@ -1,4 +1,5 @@
 /** From a source to a guest: compile, read what the module says of itself, link, instantiate, run its start function. */
+import type { Backend } from '../backends/backend.ts';
 import { FiberError } from '../errors.ts';
 import type { Guest, GuestOptions, Imports, Source, SourcePair, UntypedExports } from './api.ts';
 import type { Binding } from './binding.ts';
@@ -10,8 +11,10 @@ import { plainEntry } from './fiber.ts';
 import { findMemory, guestFunction } from './guest-parts.ts';
 import { EmbeddedGuest } from './guest.ts';
 import { linkImports } from './linking.ts';
-import { readMetadata, SECTION } from './metadata.ts';
+import { METER, readMetadata, SECTION } from './metadata.ts';
+import type { Meter } from './meter.ts';
 import { checkOptions } from './options.ts';
+import type { CheckedOptions } from './options.ts';
 import { Scheduler } from './scheduler.ts';
 import { compile } from './source.ts';
 
@@ -62,20 +65,24 @@ export async function instantiateWith<E>(
   const connector = engine === null ? asyncifyConnector(metadata) : jspiConnector(metadata, engine);
   const scheduler = new Scheduler(checked, connector);
   const { backend } = scheduler.connection;
-  const imports = binding === null ? given : binding.imports(module, given);
+  const meter = metadata?.metered === true ? await newMeter(checked, backend) : null;
+  const own = binding === null ? given : binding.imports(module, given);
+  const imports = meter === null ? own : { ...own, [METER]: meter.imports };
   const linked = linkImports(module, imports, metadata, backend, binding);
   try {
     const instance = await instantiateModule(module, linked);
     const memory = findMemory(instance, linked);
     // The types of the exports are the caller's to know.
     const guest = new EmbeddedGuest(scheduler, module, instance, memory, binding) as unknown as Guest<E>;
+    meter?.attach(instance.exports);
     const oneAtATime = scheduler.connection.attach({
       exports: instance.exports,
       memory,
       options: checked,
       callSync: (fn, args) => backend.callSync(fn, args),
     });
-    scheduler.attach(guest as unknown as Guest, metadata?.stack?.kind === 'assemblyscript', binding, oneAtATime);
+    const managed = metadata?.stack?.kind === 'assemblyscript';
+    scheduler.attach(guest as unknown as Guest, { managed, binding, oneAtATime, meter });
     binding?.attach({
       guest: guest as unknown as Guest,
       memory,
@@ -93,6 +100,12 @@ export async function instantiateWith<E>(
     void scheduler.dispose();
     throw explain(error);
   }
+}
+
+/** Loaded by those alone who need it. */
+async function newMeter(options: CheckedOptions, backend: Backend): Promise<Meter> {
+  const { Meter } = await import('./meter.ts');
+  return new Meter(options, () => backend.canSuspend() && backend.prepared);
 }
 
 async function instantiateModule(

@@ -9,6 +9,11 @@ import { FiberError } from '../errors.ts';
 export const SECTION = 'wasm-fibers';
 export const FORMAT_VERSION = 2;
 
+/** Name of the module that metered guests import their budget from (host/instrument/metering/meter.ts). */
+export const METER: string = `${SECTION}:meter`;
+/** The budget of a metered guest, as it exports it. */
+export const BUDGET: string = `${SECTION}.budget`;
+
 /** Is this import (`module.name`) one that the guest library of a language has, whose waits are none of the embedder's? */
 export function isOfLibrary(path: string): boolean {
   return path.startsWith(`${SECTION}:`);
@@ -53,6 +58,8 @@ export interface Metadata {
   readonly catchDepth: boolean;
   /** Exported mutable globals of which each fiber has its own value. */
   readonly globals: readonly string[];
+  /** Does the guest pay for its work? */
+  readonly metered: boolean;
   /** How the module was instrumented; for people. */
   readonly options: Readonly<Record<string, unknown>>;
 }
@@ -149,5 +156,6 @@ const isMetadata = record({
   start: isBoolean,
   catchDepth: isBoolean,
   globals: list(isString),
+  metered: isBoolean,
   options: isRecord,
 });

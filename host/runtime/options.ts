@@ -2,7 +2,7 @@
 import type { BackendKind } from '../backends/backend.ts';
 import { FiberError } from '../errors.ts';
 import { alignUp } from './alignment.ts';
-import type { GuestOptions, SpawnOptions } from './api.ts';
+import type { FiberLimits, GuestOptions, SpawnOptions } from './api.ts';
 import { RunnableFiber } from './fiber.ts';
 
 export interface CheckedOptions extends GuestOptions {
@@ -11,6 +11,8 @@ export interface CheckedOptions extends GuestOptions {
   readonly stackSize: number;
   readonly windowSize: number;
   readonly slowAfter: number;
+  readonly limits: FiberLimits & { readonly sliceMs: number };
+  readonly weight: number;
 }
 
 /** The greatest delay that timers of the platform accept. */
@@ -31,6 +33,18 @@ const atLeast = (least: number, unit: string): Rule => [
   (value) => Number.isInteger(value) && Number(value) >= least && Number(value) <= LONGEST_TIMEOUT,
 ];
 
+const between = (least: number, most: number, what: string): Rule => [
+  `${what} from ${least} to ${most}`,
+  (value) => typeof value === 'number' && value >= least && value <= most,
+];
+
+const TIMEOUT: Rule = [
+  `a number of milliseconds from above 0 to ${LONGEST_TIMEOUT}`,
+  (value) => typeof value === 'number' && value > 0 && value <= LONGEST_TIMEOUT,
+];
+
+const FUEL = between(0, Number.MAX_SAFE_INTEGER, 'a number of units');
+
 const SIGNAL: Rule = ['an AbortSignal', (value) => value instanceof AbortSignal];
 
 const GUEST_OPTIONS: Record<keyof GuestOptions, Rule> = {
@@ -43,6 +57,8 @@ const GUEST_OPTIONS: Record<keyof GuestOptions, Rule> = {
   onReject: kind('function'),
   onEvent: kind('function'),
   slowAfter: atLeast(1, 'ms'),
+  limits: ['an object', (value) => typeof value === 'object' && value !== null],
+  weight: between(0.001, 1000, 'a number'),
   debug: kind('boolean'),
   signal: SIGNAL,
 };
@@ -50,16 +66,22 @@ const GUEST_OPTIONS: Record<keyof GuestOptions, Rule> = {
 const SPAWN_OPTIONS: Record<keyof SpawnOptions, Rule> = {
   name: kind('string'),
   signal: SIGNAL,
-  timeout: [
-    `a number of milliseconds from above 0 to ${LONGEST_TIMEOUT}`,
-    (value) => typeof value === 'number' && value > 0 && value <= LONGEST_TIMEOUT,
-  ],
+  timeout: TIMEOUT,
+  fuel: FUEL,
   parent: ['a fiber', (value) => value instanceof RunnableFiber],
+};
+
+const LIMITS: Record<keyof FiberLimits, Rule> = {
+  fuel: FUEL,
+  sliceMs: between(1, 1000, 'a number of milliseconds'),
+  timeout: TIMEOUT,
 };
 
 /** @throws FiberError `INVALID_OPTION` */
 export function checkOptions(options: GuestOptions): CheckedOptions {
   check(options, GUEST_OPTIONS);
+  const { limits = {}, weight = 1 } = options;
+  check(limits, LIMITS);
   const { backend = 'auto', maxFibers = 10_000, stackSize = 65_536, windowSize = 16_384, slowAfter = 10_000 } = options;
   return {
     ...options,
@@ -68,6 +90,8 @@ export function checkOptions(options: GuestOptions): CheckedOptions {
     stackSize: alignUp(stackSize),
     windowSize: alignUp(windowSize),
     slowAfter,
+    limits: { ...limits, sliceMs: limits.sliceMs ?? 8 },
+    weight,
   };
 }
 

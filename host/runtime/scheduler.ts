@@ -23,12 +23,16 @@ import { FiberList } from './fiber-list.ts';
 import { type Entry, type FiberOwner, RunnableFiber, type Waiter } from './fiber.ts';
 import { gate } from './gate.ts';
 import { Handover } from './handover.ts';
-import { isOfLibrary } from './metadata.ts';
+import { isOfLibrary, METER } from './metadata.ts';
+import type { Meter } from './meter.ts';
 import type { CheckedOptions } from './options.ts';
 import { fiberOf, findCycle, markResult } from './promises.ts';
 import { subscribe, unsubscribe } from './signals.ts';
 import { SlowWatch } from './slow.ts';
 import { Turn, Turns } from './turns.ts';
+
+/** Where fibers of a metered guest wait for their next slice. */
+const SLICE = `${METER}.slice`;
 
 export class Scheduler implements FiberOwner, BackendHooks {
   readonly connection: Connection;
@@ -39,10 +43,18 @@ export class Scheduler implements FiberOwner, BackendHooks {
   #turns: Turns | null = null;
   readonly #list = new FiberList();
   #guest: Guest | null = null;
-  /** For guests whose results may be references that only the embedder holds. */
+  /** For guests whose results may be references that only the embedder holds, and for those whose fibers are pre-empted. */
   #handover: Handover | null = null;
-  /** Of such a guest, on a backend that continues fibers later: the fiber that was told to run and has not stopped yet. */
+  /** See `attach`. */
+  #managed = false;
+  /**
+   * The fiber for which all others of the guest have to wait: one that was pre-empted, or, of a managed guest on a backend that
+   * continues fibers later, one that was told to run and has not stopped yet.
+   */
   #holder: RunnableFiber | null = null;
+  #meter: Meter | null = null;
+  /** The fiber that was pre-empted: it may be inside `malloc`, so nothing else of the guest runs before it waits or ends. */
+  #preempted: RunnableFiber | null = null;
   #binding: Binding | null = null;
   /** Why fibers wait for their turn though nobody has asked for that; told once. */
   #oneAtATime: string | null = null;
@@ -72,12 +84,28 @@ export class Scheduler implements FiberOwner, BackendHooks {
    *
    * @param managed its results may be references to memory that it collects
    * @param oneAtATime why the guest must be exclusive, whatever the options say; null if it need not
+   * @param meter null if it does not pay for its work
    */
-  attach(guest: Guest, managed: boolean, binding: Binding | null, oneAtATime: string | null): void {
+  attach(
+    guest: Guest,
+    {
+      managed,
+      binding,
+      oneAtATime,
+      meter,
+    }: {
+      readonly managed: boolean;
+      readonly binding: Binding | null;
+      readonly oneAtATime: string | null;
+      readonly meter: Meter | null;
+    },
+  ): void {
     const { exclusive, signal } = this.#options;
     this.#guest = guest;
     this.#binding = binding;
-    if (managed) this.#handover = new Handover();
+    this.#meter = meter;
+    this.#managed = managed;
+    if (managed || meter !== null) this.#handover = new Handover();
     if (exclusive || oneAtATime !== null) this.#turns = new Turns();
     this.#alone = oneAtATime !== null;
     if (!exclusive) this.#oneAtATime = oneAtATime;
@@ -110,11 +138,26 @@ export class Scheduler implements FiberOwner, BackendHooks {
 
   callSync({ fn, conversion }: Entry, args: readonly unknown[]): unknown {
     if (this.#closed !== null) throw this.#closed;
+    if (this.#preempted !== null) {
+      throw new FiberError(
+        'PREEMPTED',
+        `The fiber ${this.#preempted.label} was pre-empted in the middle of its work, and nothing else of its guest may run before it waits or ends. Call guest.exports, which waits for that.`,
+      );
+    }
+    const meter = this.#meter;
+    // What is lowered must be lowered where the guest may be called.
+    const run = (): unknown =>
+      conversion === null
+        ? this.backend.callSync(fn, args)
+        : this.backend.callSync(() => conversion.lift(call(fn, conversion.lower(args))), []);
     try {
-      if (conversion === null) return this.backend.callSync(fn, args);
-      // What is lowered must be lowered where the guest may be called.
-      return this.backend.callSync(() => conversion.lift(call(fn, conversion.lower(args))), []);
+      return meter === null ? run() : meter.callSync(run);
     } catch (error) {
+      const stopped = meter?.failure ?? null;
+      if (stopped !== null && error instanceof WebAssembly.RuntimeError) {
+        this.#poisonWith(stopped, 'a sync call was ended in the middle of its work');
+        throw stopped;
+      }
       const failure = explain(error, 'SUSPEND_IN_SYNC_CALL');
       if (this.#options.onTrap === 'poison' && isAbrupt(failure)) {
         this.#poisonWith(failure, "a sync call trapped in it, and onTrap is 'poison'");
@@ -154,9 +197,11 @@ export class Scheduler implements FiberOwner, BackendHooks {
     // Whoever was told may have cancelled it.
     if (this.#isDone(fiber)) return fiber;
     const mine = this.#turns === null || this.#takeTurn(this.#turns, fiber, options);
-    if (options !== null) {
+    const timeout = options?.timeout ?? this.#options.limits.timeout;
+    if (this.#meter !== null) fiber.account = this.#meter.account(options?.fuel, timeout);
+    if (options !== null || timeout !== undefined) {
       fiber.gate = gate();
-      fiber.configure(options);
+      fiber.configure({ ...options, ...(timeout !== undefined && { timeout }) });
     }
     if (mine) {
       if (this.#isBusy()) this.#beginLater(fiber);
@@ -221,6 +266,11 @@ export class Scheduler implements FiberOwner, BackendHooks {
     try {
       if (fiber.conversion !== null) fiber.args = this.#lower(fiber, fiber.conversion);
       this.#hold(fiber);
+      if (this.#meter !== null) {
+        // Where it is pre-empted the guest cannot be asked for anything.
+        if (!fiber.onMainStack) this.backend.prepare();
+        this.#meter.enter(fiber);
+      }
       this.backend.start(fiber);
     } catch (error) {
       // Its arguments are wrong, or there was no stack to run it on; none of its code has run.
@@ -243,6 +293,12 @@ export class Scheduler implements FiberOwner, BackendHooks {
   arrive(waiter: Waiter, failed: boolean, value: unknown): void {
     const fiber = waiter.fiber;
     if (fiber === null) return;
+    if (fiber === this.#preempted) {
+      // Its turn is what it has waited for, and nobody else could have entered the guest.
+      this.#preempted = null;
+      this.#resume(fiber, failed, value);
+      return;
+    }
     const yields = mustYield();
     if (yields || this.#isBusy() || this.#handover?.busy === true)
       this.#arriveLater(waiter, fiber, failed, value, yields);
@@ -261,6 +317,10 @@ export class Scheduler implements FiberOwner, BackendHooks {
   }
 
   interrupt(fiber: RunnableFiber): void {
+    if (fiber === this.#preempted) {
+      this.#stopPreempted(fiber);
+      return;
+    }
     const resume = (): void => {
       const cancellation = fiber.state === 'suspended' ? fiber.takeCancellation() : null;
       if (cancellation !== null) this.#resume(fiber, true, cancellation);
@@ -272,6 +332,17 @@ export class Scheduler implements FiberOwner, BackendHooks {
       fiber.gate = null;
       gate(() => this.#enter(resume));
     }
+  }
+
+  /** Its guest cannot be told: it is in the middle of something. */
+  #stopPreempted(fiber: RunnableFiber): void {
+    queueMicrotask(() => {
+      const { account, cancellation } = fiber;
+      if (fiber !== this.#preempted || account === null || cancellation === null) return;
+      fiber.cancelPending = false;
+      account.stopped = true;
+      this.#poisonWith(cancellation, `the fiber ${fiber.label} was ended where it had been pre-empted`);
+    });
   }
 
   drop(fiber: RunnableFiber): void {
@@ -349,15 +420,30 @@ export class Scheduler implements FiberOwner, BackendHooks {
   suspended(task: Task): void {
     const fiber = task as RunnableFiber;
     if (this.#isDone(fiber)) return;
+    this.#meter?.leave(fiber);
     fiber.state = 'suspended';
+    if (this.#meter !== null && fiber.site?.name === SLICE) {
+      this.#preempt(fiber);
+      return;
+    }
     this.#release(fiber);
     if (this.#emit === null) return;
     this.#slow?.begin(fiber);
     this.#emit({ type: 'suspend', fiber, import: fiber.site?.name });
   }
 
+  #preempt(fiber: RunnableFiber): void {
+    this.#preempted = fiber;
+    if (this.#holder !== fiber) {
+      this.#holder = fiber;
+      this.#handover?.hold();
+    }
+    this.#emit?.({ type: 'slice', fiber });
+  }
+
   arrived(task: Task): unknown {
     const fiber = task as RunnableFiber;
+    this.#meter?.enter(fiber);
     const { failed, value } = fiber;
     const { site } = fiber;
     const conversion = site?.conversion ?? null;
@@ -389,7 +475,14 @@ export class Scheduler implements FiberOwner, BackendHooks {
     const fiber = task as RunnableFiber;
     // A module whose switching code traps may end it in two ways.
     if (this.#isDone(fiber)) return;
-    const { conversion } = fiber;
+    const { conversion, account } = fiber;
+    this.#meter?.leave(fiber);
+    const stopped = account?.stopped === true ? fiber.cancellation : null;
+    if (stopped !== null) {
+      failed = true;
+      value = stopped;
+    }
+    if (fiber === this.#preempted) this.#preempted = null;
     if (!failed && conversion !== null && fiber.cancellation === null) {
       // Before anything else of the guest runs: nothing in it need hold what it has returned.
       try {
@@ -403,10 +496,13 @@ export class Scheduler implements FiberOwner, BackendHooks {
     const delivered = failed && fiber.delivered?.thrown === value ? fiber.delivered : null;
     const error = delivered !== null ? delivered.error : failed ? explain(value) : value;
     this.#list.remove(fiber);
-    if (!failed && value !== undefined && conversion === null) this.#handover?.begin();
+    if (!failed && value !== undefined && conversion === null && this.#managed) this.#handover?.begin();
     fiber.settle(failed, error);
     this.#release(fiber);
-    if (failed && delivered === null && isAbrupt(error)) {
+    if (stopped !== null) {
+      if (stopped.code !== 'CANCELLED' && stopped.code !== 'DISPOSED') this.#emit?.({ type: 'limit', fiber, error });
+      this.#poisonWith(stopped, `the fiber ${fiber.label} was ended in the middle of its work`);
+    } else if (failed && delivered === null && isAbrupt(error)) {
       this.#emit?.({ type: 'trap', fiber, error });
       if (this.#options.onTrap === 'poison') {
         this.#poisonWith(error, `the fiber ${fiber.label} trapped in it, and onTrap is 'poison'`);

@@ -49,9 +49,16 @@ function optionsIn(text, target) {
       suspending: { type: 'string', multiple: true },
       allocator: { type: 'string' },
       remove: { type: 'string', multiple: true },
+      metered: { type: 'boolean' },
+      'memory-pages': { type: 'string' },
+      'table-elements': { type: 'string' },
+      'call-depth': { type: 'string' },
     },
   });
-  const options = { ...values };
+  const { 'memory-pages': pages, 'table-elements': elements, 'call-depth': depth, ...options } = values;
+  const limits = { memoryPages: pages, tableElements: elements, callDepth: depth };
+  const given = Object.entries(limits).filter(([, value]) => value !== undefined);
+  if (given.length > 0) options.limits = Object.fromEntries(given.map(([name, value]) => [name, Number(value)]));
   if (target === 'jspi') delete options.remove;
   return options;
 }

@@ -20,8 +20,14 @@ export interface NewFunction {
 export interface BodyEdit {
   /** Inserts code in front of an instruction. */
   insert(before: Instruction, build: (code: CodeWriter) => void): void;
-  /** Index of an additional local of type i32, the same one at each call. */
-  scratch(): number;
+  /** Writes code in the place of an instruction that calls no function of the module. */
+  replace(instruction: Instruction, build: (code: CodeWriter) => void): void;
+  /**
+   * Index of an additional local of type i32, the same one at each call.
+   *
+   * @param name for another one
+   */
+  scratch(name?: string): number;
 }
 
 /** Sees the instructions of one body after the other. */
@@ -95,12 +101,13 @@ function copyBody(
     build(new CodeWriter(by, functions));
     patches.push({ from, to, by: by.bytes });
   };
-  let hasScratch = false;
+  const scratch: string[] = [];
   const see = watch?.({
     insert: (before, build) => patch(before.offset, before.offset, build),
-    scratch: () => {
-      hasScratch = true;
-      return locals;
+    replace: ({ offset, end: next }, build) => patch(offset, next, build),
+    scratch: (name = '') => {
+      const known = scratch.indexOf(name);
+      return locals + (known < 0 ? scratch.push(name) - 1 : known);
     },
   });
   decodeBody(bytes, start, end, (instruction) => {
@@ -119,8 +126,8 @@ function copyBody(
   });
 
   const body = new Writer(end - start + 64);
-  body.u32(hasScratch ? groups + 1 : groups).raw(bytes.subarray(firstGroup, code));
-  if (hasScratch) body.u32(1).byte(I32);
+  body.u32(scratch.length > 0 ? groups + 1 : groups).raw(bytes.subarray(firstGroup, code));
+  if (scratch.length > 0) body.u32(scratch.length).byte(I32);
   const moves: Move[] = [];
   let copied = code;
   const copy = (to: number): void => {

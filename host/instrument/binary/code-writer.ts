@@ -1,5 +1,6 @@
 /** Writes instructions. Functions are meant as an edit means them, so that their indices need not be known yet. */
 import { Op } from './code.ts';
+import { writeValueType } from './types.ts';
 import type { Writer } from './writer.ts';
 
 /** A function that an edit has added. */
@@ -32,6 +33,13 @@ export class CodeWriter {
     return this;
   }
 
+  /** An instruction with a prefix, as `Op` has it. */
+  prefixed(opcode: number, ...immediates: number[]): this {
+    this.#writer.byte(opcode >> 16).u32(opcode & 0xffff);
+    for (const immediate of immediates) this.#writer.u32(immediate);
+    return this;
+  }
+
   constant(value: number): this {
     this.#writer.byte(Op.I32Const).s32(value);
     return this;
@@ -52,6 +60,20 @@ export class CodeWriter {
     this.#writer.byte(Op.If).byte(NO_RESULT);
     then(this);
     return this.op(Op.End);
+  }
+
+  /**
+   * Begins a block with these results.
+   *
+   * @param typeOf gives the index of a type of their number, if they are several
+   */
+  block(results: readonly string[], typeOf: (results: readonly string[]) => number): this {
+    const [only, ...others] = results;
+    this.#writer.byte(Op.Block);
+    if (only === undefined) this.#writer.byte(NO_RESULT);
+    else if (others.length === 0) writeValueType(this.#writer, only);
+    else this.#writer.s32(typeOf(results));
+    return this;
   }
 
   /** A `loop` without a result. */

@@ -32,6 +32,7 @@ export const Op = {
   Delegate: 0x18,
   CatchAll: 0x19,
   Drop: 0x1a,
+  Select: 0x1b,
   TryTable: 0x1f,
   LocalGet: 0x20,
   LocalSet: 0x21,
@@ -46,18 +47,36 @@ export const Op = {
   MemoryGrow: 0x40,
   I32Const: 0x41,
   I32Eqz: 0x45,
+  I32LtS: 0x48,
+  I32LtU: 0x49,
+  I32GtS: 0x4a,
   I32GtU: 0x4b,
+  I32LeU: 0x4d,
+  I32GeU: 0x4f,
   I32Add: 0x6a,
   I32Sub: 0x6b,
+  I32And: 0x71,
+  I32Or: 0x72,
+  I32ShrU: 0x76,
   RefFunc: 0xd2,
   RefAsNonNull: 0xd4,
+  BrOnNull: 0xd5,
+  BrOnNonNull: 0xd6,
   ContNew: 0xe0,
   Switch: 0xe6,
+  BrOnCast: 0xfb_0018,
+  BrOnCastFail: 0xfb_0019,
+  /** Segment, then memory. */
+  MemoryInit: 0xfc_0008,
+  /** The memory that is written, then the one that is read. */
+  MemoryCopy: 0xfc_000a,
+  MemoryFill: 0xfc_000b,
   /** Segment, then table. */
   TableInit: 0xfc_000c,
   /** The table that is written, then the one that is read. */
   TableCopy: 0xfc_000e,
   TableGrow: 0xfc_000f,
+  TableSize: 0xfc_0010,
   TableFill: 0xfc_0011,
 } as const;
 
@@ -68,7 +87,10 @@ export interface Instruction {
   offset: number;
   /** Offset behind the last one. */
   end: number;
-  /** First immediate: function, type, global, label, table or segment index, or the i32 constant. 0 if there is none. */
+  /**
+   * First immediate: function, type, global, label, table, memory or segment index, or the i32 constant; of `br_table` the
+   * outermost of its labels. 0 if there is none.
+   */
   immediate: number;
   /** The second one, of instructions that mean a table: see `Op`. */
   second: number;
@@ -127,6 +149,7 @@ function readInstruction(reader: Reader, into: Instruction): boolean {
   into.offset = reader.pos;
   let opcode = reader.byte();
   into.immediate = 0;
+  into.second = 0;
   if (opcode >= 0xfb && opcode <= 0xfe) opcode = (opcode << 16) | Math.min(reader.u32(), 0xffff);
   into.opcode = opcode;
   const known = readImmediates(reader, opcode, into);
@@ -165,8 +188,8 @@ function readImmediates(reader: Reader, opcode: number, into: Instruction): bool
       });
       return true;
     case Op.BrTable:
-      reader.list(() => reader.u32());
-      reader.u32();
+      into.immediate = greatest(reader.list(() => reader.u32()));
+      into.immediate = Math.max(into.immediate, reader.u32());
       return true;
     case Op.CallIndirect:
     case Op.ReturnCallIndirect:
@@ -242,7 +265,7 @@ function readImmediates(reader: Reader, opcode: number, into: Instruction): bool
 
 function readPrefixed(reader: Reader, prefix: number, sub: number, into: Instruction): boolean {
   if (prefix === 0xfc) return readMisc(reader, sub, into);
-  if (prefix === 0xfb) return readGc(reader, sub);
+  if (prefix === 0xfb) return readGc(reader, sub, into);
   if (prefix === 0xfe) {
     if (sub === 3) reader.byte();
     else skipMemoryArgument(reader);
@@ -267,7 +290,7 @@ function readMisc(reader: Reader, sub: number, into: Instruction): boolean {
   return true;
 }
 
-function readGc(reader: Reader, sub: number): boolean {
+function readGc(reader: Reader, sub: number, into: Instruction): boolean {
   if (sub <= 1 || sub === 6 || sub === 7 || (sub >= 11 && sub <= 14) || sub === 16) reader.u32();
   else if ((sub >= 2 && sub <= 5) || (sub >= 8 && sub <= 10) || (sub >= 17 && sub <= 19)) {
     reader.u32();
@@ -275,11 +298,15 @@ function readGc(reader: Reader, sub: number): boolean {
   } else if (sub >= 20 && sub <= 23) readHeapType(reader);
   else if (sub === 24 || sub === 25) {
     reader.byte();
-    reader.u32();
+    into.immediate = reader.u32();
     readHeapType(reader);
     readHeapType(reader);
   } else if (sub !== 15 && (sub < 26 || sub > 30)) return false;
   return true;
+}
+
+function greatest(numbers: readonly number[]): number {
+  return numbers.reduce((most, each) => Math.max(most, each), 0);
 }
 
 function skipBlockType(reader: Reader): void {

@@ -16,6 +16,8 @@ export interface Given {
 
 export interface Table {
   readonly type: string;
+  /** How many elements it begins with; 0 if it is imported. */
+  readonly minimum: number;
   /** `module.name`, if it is imported. */
   readonly imported: string | null;
   readonly exported: readonly string[];
@@ -53,7 +55,8 @@ export function readTables(outline: Outline): Tables {
     outline.exports.filter((each) => each.kind === 'table' && each.index === index).map((each) => each.name);
   for (const { kind, module, name, detail } of outline.imports) {
     if (kind !== 'table') continue;
-    tables.push({ type: detail, imported: `${module}.${name}`, exported: exported(tables.length), initial: NOTHING });
+    const imported = `${module}.${name}`;
+    tables.push({ type: detail, minimum: 0, imported, exported: exported(tables.length), initial: NOTHING });
   }
   for (const { id, body, end } of outline.sections) {
     const reader = new Reader(outline.bytes, body, end);
@@ -74,14 +77,14 @@ export function readTables(outline: Outline): Tables {
 
 const NOTHING: Given = { functions: new Set(), globals: new Set() };
 
-function readTable(reader: Reader): Pick<Table, 'type' | 'initial'> {
+function readTable(reader: Reader): Pick<Table, 'type' | 'minimum' | 'initial'> {
   const hasInitial = reader.bytes[reader.pos] === WITH_INITIAL;
   if (hasInitial) reader.skip(2);
   const type = readValueType(reader);
-  readLimits(reader);
+  const { min: minimum } = readLimits(reader);
   const initial = { functions: new Set<number>(), globals: new Set<number>() };
   if (hasInitial) readGiven(reader, initial);
-  return { type, initial };
+  return { type, minimum, initial };
 }
 
 function readSegment(reader: Reader): Segment {

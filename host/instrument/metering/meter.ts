@@ -1,0 +1,163 @@
+/**
+ * Metering: rewrites a module so that it pays for its work out of a budget, and hands over to the host when that is used up. Comes
+ * before everything else, on the bytes, so that it is the same for both targets, needs no Binaryen, and what it adds suspends as an
+ * import of the module's own would.
+ *
+ *     budget: i32, exported as wasm-fibers.budget        the host fills it
+ *     pay UNITS                                          budget -= UNITS
+ *     pay and check                                      the same; if (budget < 0) call slice
+ *     import wasm-fibers:meter slice: () -> ()           the host fills the budget again, at once, or after a turn of the event loop
+ *     import wasm-fibers:meter limit: (i32) -> ()        ends the fiber; does not return
+ *
+ * Where is paid and where checked: regions.ts. What it costs: weights.ts. What works in pieces: bulk.ts. How deep calls may be:
+ * depth.ts.
+ *
+ * A module gets the same numbers wherever it is metered, and what is paid depends on nothing but the way that is taken through the
+ * code: so a fiber that is given so much fuel ends at the same instruction on every engine and in every run, however often it
+ * was pre-empted.
+ */
+import { FiberError } from '../../errors.ts';
+import { BUDGET, METER } from '../../runtime/metadata.ts';
+import { Op, decodeBody } from '../binary/code.ts';
+import type { BodyEdit } from '../binary/code-section.ts';
+import type { AddedFunction, CodeWriter } from '../binary/code-writer.ts';
+import { ModuleEdit } from '../binary/edit.ts';
+import { readOutline } from '../binary/module.ts';
+import type { Outline } from '../binary/module.ts';
+import { readTables } from '../binary/tables.ts';
+import { moveSourceMap } from '../source-map-bytes.ts';
+import type { SourceMap } from '../source-map.ts';
+import { BulkFunctions, costOf, isArrayOperation, isBulk } from './bulk.ts';
+import { DEPTH, DepthLimit } from './depth.ts';
+import { LIMITS } from './limits.ts';
+import type { Limits } from './limits.ts';
+import { chargesOf } from './regions.ts';
+import type { Charge } from './regions.ts';
+
+export interface Metered {
+  readonly outline: Outline;
+  readonly sourceMap: SourceMap | null;
+  /** Index of the import `slice`, which may suspend. */
+  readonly slice: number;
+  /** Globals of which each fiber has its own, by name. */
+  readonly fiberGlobals: ReadonlyMap<string, number>;
+}
+
+/** What is done to one body. */
+interface BodyPlan {
+  /** Does it call functions? */
+  readonly calls: boolean;
+  readonly charges: ReadonlyMap<number, Charge>;
+  /** What stands in the place of instructions, by their offset; null where the instruction is only paid for. */
+  readonly bulk: ReadonlyMap<number, AddedFunction | null>;
+}
+
+/** @throws FiberError `LIMIT_REACHED` if the module begins with more than a limit allows */
+export function meter(outline: Outline, limits: Limits, sourceMap: SourceMap | null): Metered {
+  refuseBeyond(outline, limits);
+  const edit = new ModuleEdit(outline);
+  const budget = edit.addGlobal(BUDGET, 0);
+  edit.addExport(BUDGET, 'global', budget);
+  const slice = edit.addImport(METER, 'slice', edit.type([], []), `${METER}.slice`);
+  const limit = edit.addImport(METER, 'limit', edit.type(['i32'], []), `${METER}.limit`);
+  const pay = edit.addFunction('wasm-fibers.pay', edit.type(['i32'], []), [], (code) => {
+    code.op(Op.GlobalGet, budget).op(Op.LocalGet, 0).op(Op.I32Sub).op(Op.LocalTee, 0).op(Op.GlobalSet, budget);
+    code.op(Op.LocalGet, 0).constant(0).op(Op.I32LtS);
+    code.when((used) => void used.call(slice));
+  });
+  const payUnchecked = edit.addFunction('wasm-fibers.charge', edit.type(['i32'], []), [], (code) => {
+    code.op(Op.GlobalGet, budget).op(Op.LocalGet, 0).op(Op.I32Sub).op(Op.GlobalSet, budget);
+  });
+  const tables = readTables(outline).tables;
+  const bulk = new BulkFunctions(
+    edit,
+    limits,
+    { pay, charge: payUnchecked, limit },
+    (table) => tables[table]?.type ?? 'funcref',
+  );
+  const plans = outline.bodies.map(({ start, end }) => planBody(outline, start, end, limits, bulk));
+  const depth =
+    limits.callDepth === null ? null : new DepthLimit(edit, limits.callDepth, limit, LIMITS.indexOf('callDepth'));
+  let next = 0;
+  edit.watch((body) => {
+    const order = next++;
+    const plan = plans[order];
+    const count = depth !== null && plan?.calls === true ? depth.watch(order, body) : null;
+    return (instruction) => {
+      count?.(instruction);
+      const charge = plan?.charges.get(instruction.offset);
+      if (charge !== undefined) body.insert(instruction, (code) => writeCharge(code, charge, body, budget, slice));
+      const replacement = plan?.bulk.get(instruction.offset);
+      if (replacement === undefined) return;
+      if (replacement !== null) body.replace(instruction, (code) => void code.call(replacement));
+      else {
+        const length = body.scratch();
+        body.insert(instruction, (code) => {
+          code.op(Op.LocalTee, length).op(Op.LocalGet, length).constant(1).op(Op.I32ShrU).call(payUnchecked);
+        });
+      }
+    };
+  });
+  const { wasm, moves } = edit.write(() => false);
+  const metered = readOutline(wasm);
+  const firstAdded = metered.bodies[outline.bodies.length]?.start ?? null;
+  return {
+    outline: metered,
+    sourceMap: sourceMap === null ? null : moveSourceMap(sourceMap, moves, firstAdded),
+    slice: edit.indexOf(slice),
+    fiberGlobals: new Map(depth === null ? [] : [[DEPTH, depth.global]]),
+  };
+}
+
+function planBody(outline: Outline, start: number, end: number, limits: Limits, functions: BulkFunctions): BodyPlan {
+  const bulk = new Map<number, AddedFunction | null>();
+  const known = new Map<number, number>();
+  let constant: number | null = null;
+  decodeBody(outline.bytes, start, end, (instruction) => {
+    const { opcode, offset, immediate } = instruction;
+    if (isBulk(instruction, limits)) {
+      const cost = constant === null ? null : costOf(opcode, constant);
+      if (cost !== null) known.set(offset, cost);
+      else bulk.set(offset, isArrayOperation(opcode) ? null : functions.get(instruction));
+    }
+    constant = opcode === Op.I32Const ? immediate : null;
+  });
+  const { charges, calls } = chargesOf(outline.bytes, start, end, (offset) => known.get(offset) ?? 0);
+  return { calls, charges: new Map(charges.map((each) => [each.offset, each])), bulk };
+}
+
+function writeCharge(
+  code: CodeWriter,
+  { units, checked }: Charge,
+  body: BodyEdit,
+  budget: number,
+  slice: AddedFunction,
+): void {
+  code.op(Op.GlobalGet, budget).constant(units).op(Op.I32Sub);
+  if (!checked) {
+    code.op(Op.GlobalSet, budget);
+    return;
+  }
+  const left = body.scratch();
+  code.op(Op.LocalTee, left).op(Op.GlobalSet, budget);
+  code.op(Op.LocalGet, left).constant(0).op(Op.I32LtS);
+  code.when((used) => void used.call(slice));
+}
+
+/** What a module has from the beginning counts as well. */
+function refuseBeyond(outline: Outline, { memoryPages, tableElements }: Limits): void {
+  const refuse = (limit: string, has: string, most: string): FiberError =>
+    new FiberError(
+      'LIMIT_REACHED',
+      `This module begins with ${has}, and the limit "${limit}" is ${most}. Raise the limit, or build the module with less.`,
+      { limit },
+    );
+  for (const { min } of outline.memories) {
+    if (memoryPages !== null && min > memoryPages)
+      throw refuse('memory', `a memory of ${min} pages of 64 KiB`, `${memoryPages} pages`);
+  }
+  for (const { minimum } of readTables(outline).tables) {
+    if (tableElements !== null && minimum > tableElements)
+      throw refuse('table', `a table of ${minimum} elements`, `${tableElements} elements`);
+  }
+}

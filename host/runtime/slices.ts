@@ -1,0 +1,57 @@
+/**
+ * Who runs next of the fibers that were pre-empted: one slice in each turn of the event loop, so that timers, input and
+ * everybody else come in between, however many guests are busy.
+ *
+ * They share the thread by weight. Each guest has a clock of its own, which goes by the time that its slices take, divided by its
+ * weight; the one whose clock is furthest behind runs next. A guest that was idle does not save up for later: its clock is put
+ * forward to where those that ran are.
+ */
+import { hop } from './fairness.ts';
+
+/** A guest's share of the thread. */
+export class Share {
+  readonly weight: number;
+  /** Milliseconds by its own clock. */
+  clock = 0;
+
+  constructor(weight: number) {
+    this.weight = weight;
+  }
+
+  /** It has run so many milliseconds. */
+  spend(time: number): void {
+    this.clock += time / this.weight;
+  }
+}
+
+interface Waiting {
+  readonly share: Share;
+  readonly resume: () => void;
+}
+
+let waiting: readonly Waiting[] = [];
+let hopping = false;
+/** Where the clock was of the guest that ran last. */
+let now = 0;
+
+/** Resolves when the guest is to run its next slice, at the earliest in the next turn of the event loop. */
+export function nextSlice(share: Share): Promise<void> {
+  share.clock = Math.max(share.clock, now);
+  return new Promise((resume) => {
+    waiting = [...waiting, { share, resume }];
+    if (!hopping) hopOn();
+  });
+}
+
+function hopOn(): void {
+  hopping = true;
+  hop(() => {
+    hopping = false;
+    const next = waiting.reduce((first, each) => (each.share.clock < first.share.clock ? each : first));
+    waiting = waiting.filter((each) => each !== next);
+    now = next.share.clock;
+    // Before it runs: the turn for the next one may come before it ends its slice, but not within it.
+    if (waiting.length > 0) hopOn();
+    next.resume();
+  });
+}

@@ -24,9 +24,9 @@ export function meteringOptions(limits: SettledLimits): Pick<InstrumentOptions, 
   };
 }
 
-/** For a guest that is metered. */
-export function meteredGuest({ sliceMs }: SettledLimits): Pick<GuestOptions, 'limits'> {
-  return { limits: { sliceMs } };
+/** For a guest that is metered. The time of calls is theirs (call.ts); this one is for what cannot be pre-empted. */
+export function meteredGuest({ sliceMs, timeout }: SettledLimits): Pick<GuestOptions, 'limits'> {
+  return { limits: { sliceMs, ...(timeout !== undefined && { timeout }) } };
 }
 
 /** @param fuel what is left of it; null if there is no limit */

@@ -1,4 +1,4 @@
-// Plain `npx vitest run` is the machine's Node with every test that a CI run bears. test/run.mjs is the whole matrix.
+// Plain `npx vitest run` is the machine's Node with every test that it can run and a CI run bears. test/run.mjs is the whole matrix.
 import type { ViteUserConfig } from 'vitest/config';
 import { nodeEnvironment } from './test/environments/node.ts';
 

@@ -110,8 +110,12 @@ function run(command, args, { env = {}, out = terminal, capture = out !== termin
 /** Compiles TypeScript and guests; false if there is nothing sound to test. */
 async function build() {
   console.log('\n== build');
-  if ((await run(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json'])).code !== 0) {
-    fail(terminal, 'TypeScript does not compile');
+  for (const [command, what] of [
+    [['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json'], 'TypeScript does not compile'],
+    [['build-pages.mjs'], 'the pages could not be built'],
+  ]) {
+    if ((await run(process.execPath, command)).code === 0) continue;
+    fail(terminal, what);
     return false;
   }
   if (!existsSync(path.join(ROOT, 'test/guests/build.mjs'))) return true;

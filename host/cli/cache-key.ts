@@ -8,7 +8,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { FiberError } from '../instrument/index.ts';
+import { FiberError } from '../errors.ts';
 import { settle } from '../instrument/options.ts';
 import type { Job } from './worker.ts';
 

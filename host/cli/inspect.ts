@@ -1,5 +1,6 @@
 /** `wasm-fibers inspect`: what a module is, for a person or (`--json`) for a program. */
 import { TYPES_SECTION } from '../assemblyscript/types.ts';
+import type { InspectFlags } from './commands/inspect.ts';
 import { inspect } from '../instrument/index.ts';
 import type { InspectedImport, Inspection, Target } from '../instrument/index.ts';
 import { ofFile, readInput } from './files.ts';
@@ -7,10 +8,6 @@ import { writeStandardOutput } from './output.ts';
 import { neverWaits, relativeUrl, shellFile, shellWord } from './suggest.ts';
 import { bytes, styleFor } from './style.ts';
 import type { Style } from './style.ts';
-
-export interface InspectFlags {
-  readonly json?: boolean;
-}
 
 export async function inspectCommand(file: string, flags: InspectFlags): Promise<void> {
   const wasm = await readInput(file);

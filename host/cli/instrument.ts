@@ -3,6 +3,7 @@ import { Worker } from 'node:worker_threads';
 import type { InstrumentOptions, InstrumentResult, Target } from '../instrument/index.ts';
 import { Cache } from './cache.ts';
 import type { CachedResult } from './cache.ts';
+import type { InstrumentFlags } from './commands/instrument.ts';
 import { CliError } from './errors.ts';
 import { readInput, refusal } from './files.ts';
 import { checkOutput, writeOutputs } from './output.ts';
@@ -14,35 +15,6 @@ import type { Job, Message } from './worker.ts';
 
 /** Megabytes of native stack for Binaryen. */
 const STACK_MB = 64;
-
-export interface InstrumentFlags {
-  readonly target: Target | 'both';
-  readonly output?: string;
-  readonly suspending?: readonly string[];
-  /** Absent if nothing was said: each target has a default of its own. */
-  readonly optimize?: { readonly optimizeLevel: 0 | 1 | 2 | 3 | 4; readonly shrinkLevel: 0 | 1 | 2 };
-  /** Absent if nothing was said: it depends on the level. */
-  readonly fastPath?: boolean;
-  readonly only?: readonly string[];
-  readonly add?: readonly string[];
-  readonly remove?: readonly string[];
-  readonly ignoreIndirect?: boolean;
-  readonly closedTables?: boolean;
-  readonly stripDebug?: boolean;
-  readonly stackPointer?: string;
-  readonly shadowStack: 'auto' | 'llvm' | 'assemblyscript' | 'none';
-  readonly allocator?: string;
-  readonly fiberGlobal?: readonly string[];
-  readonly metered?: boolean;
-  readonly memoryPages?: number;
-  readonly tableElements?: number;
-  readonly callDepth?: number;
-  readonly inputSourceMap?: string;
-  readonly outputSourceMap?: string;
-  readonly outputSourceMapUrl?: string;
-  readonly cache?: string;
-  readonly quiet?: boolean;
-}
 
 /** One module to be written, and where. */
 interface Wanted {

@@ -2,98 +2,35 @@
 import { stat } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
-import { type Command, InvalidArgumentError, Option } from 'commander';
 import { FiberError } from '../errors.ts';
 import { stackSwitching } from '../backends/engine.ts';
+import { checkMagic } from '../instrument/binary/module.ts';
 import type { InstrumentOptions } from '../instrument/index.ts';
+import { FiberRecorder } from '../observe/index.ts';
 import { SECTION } from '../runtime/metadata.ts';
 import { FileError, type FileSystem, run, suspendingImports } from '../wasi/index.ts';
 import { hostDirectory } from '../wasi/node/index.ts';
-import { collect, named } from './arguments.ts';
 import { Cache } from './cache.ts';
+import type { RunFlags } from './commands/run.ts';
 import { CliError } from './errors.ts';
-import { codeOf, explain, readInput, refusal } from './files.ts';
+import { codeOf, explain, ofFile, readInput, refusal } from './files.ts';
 import { parseAllocator, runInThread } from './instrument.ts';
+import { checkOutput, writeOutputs } from './output.ts';
 import { Progress } from './progress.ts';
 import { Terminal } from './terminal.ts';
-
-interface RunFlags {
-  readonly dir?: readonly string[];
-  readonly env?: readonly string[];
-  readonly timeout?: number;
-  readonly backend: 'auto' | 'asyncify' | 'jspi';
-  /** False for --no-cache. */
-  readonly cache?: string | false;
-  readonly allocator?: string;
-  readonly quiet?: boolean;
-}
 
 /** How a program ends that does not end by itself, as shells and `timeout` tell it. */
 const TIMED_OUT = 124;
 const TRAPPED = 134;
 const KILLED_BY = { SIGINT: 130, SIGTERM: 143 } as const;
 
-/** @param exit takes the exit code of the program */
-export function addRun(root: Command, exit: (code: number) => void): void {
-  root
-    .command('run')
-    .summary('run a WASI program')
-    .description(
-      'Runs a program compiled for WASI preview 1. It has the terminal, and of the files what --dir gives it. Everything ' +
-        'that it calls may wait. On engines that have JSPI it runs as it is; elsewhere it is instrumented first, once.',
-    )
-    .argument('<program>', 'a core WebAssembly module, instrumented or not; - is standard input', named)
-    .argument('[arguments...]', 'what follows is the program’s, also options; after -- too')
-    .passThroughOptions()
-    .option(
-      '--dir <host[::guest[::ro]]>',
-      'a directory that the program may use, and where it sees it; ro: it may only read it; repeatable',
-      collect,
-    )
-    .option('--env <NAME[=value]>', 'an environment variable; without a value, this process’s; repeatable', collect)
-    .option('--timeout <milliseconds>', 'end the program after so long (exit code 124)', milliseconds)
-    .addOption(
-      new Option('--backend <backend>', 'what suspends the program: auto is jspi where the engine has it')
-        .choices(['auto', 'asyncify', 'jspi'])
-        .default('auto'),
-    )
-    .option(
-      '--cache <folder>',
-      'where instrumented programs are kept (default: wasm-fibers in the user’s cache folder)',
-      named,
-    )
-    .option('--no-cache', 'keep none')
-    .option('--allocator <alloc,free>', 'as for instrument', named)
-    .option('-q, --quiet', 'no progress')
-    .addHelpText(
-      'after',
-      `
-Ctrl-C ends the program where it waits, or at its next wait; what it has written is then in its files.
-
-Examples:
-  wasm-fibers run hello.wasm
-  wasm-fibers run python.wasm -- -c 'import time; time.sleep(1); print(input())'
-  wasm-fibers run --dir .::/ --dir /usr/share/dict::/words::ro grep.wasm -c apple words/british
-  wasm-fibers run --env HOME=/ --env LANG --dir work::/ tool.wasm build
-
-Exit codes: the program's own; 124 it took too long, 130 Ctrl-C, 134 it trapped; 1 refused, 2 usage.`,
-    )
-    .action(async (file: string, args: readonly string[], flags: RunFlags) =>
-      exit(await runCommand(file, args, flags)),
-    );
-}
-
-function milliseconds(value: string): number {
-  const time = Number(value);
-  if (!(time > 0 && time < 2 ** 31)) throw new InvalidArgumentError('It must be a number of milliseconds above 0.');
-  return time;
-}
-
-async function runCommand(file: string, given: readonly string[], flags: RunFlags): Promise<number> {
+export async function runCommand(file: string, given: readonly string[], flags: RunFlags): Promise<number> {
   const args = [file === '-' ? 'program' : path.basename(file), ...(given[0] === '--' ? given.slice(1) : given)];
   const files = await directories(flags.dir ?? []);
   const env = environment(flags.env ?? []);
+  if (flags.trace !== undefined) await checkOutput(flags.trace);
   const source = await ready(file, flags);
+  const recorder = flags.trace === undefined ? null : new FiberRecorder();
   const terminal = new Terminal();
   try {
     return await run(source, {
@@ -103,6 +40,7 @@ async function runCommand(file: string, given: readonly string[], flags: RunFlag
       ...terminal.streams,
       signal: terminal.signal,
       ...(flags.timeout !== undefined && { timeout: flags.timeout }),
+      ...(recorder !== null && { guest: { onEvent: recorder.listener(args[0] ?? 'program') } }),
     });
   } catch (error) {
     if (terminal.received !== null) return KILLED_BY[terminal.received];
@@ -115,7 +53,17 @@ async function runCommand(file: string, given: readonly string[], flags: RunFlag
     throw refusal(file, error.message);
   } finally {
     await terminal.release();
+    // However it has ended: that is what one wants to look into.
+    if (recorder !== null && flags.trace !== undefined) await writeTrace(recorder, flags.trace, file);
   }
+}
+
+async function writeTrace(recorder: FiberRecorder, to: string, program: string): Promise<void> {
+  const isPage = /\.html$/i.test(to);
+  const contents = isPage
+    ? recorder.toHTML({ title: path.basename(program) })
+    : `${JSON.stringify(recorder.toTraceEvents())}\n`;
+  await writeOutputs([{ file: to, contents }]);
 }
 
 /** The directories that the program is given; null for none. */
@@ -178,10 +126,11 @@ async function ready(file: string, flags: RunFlags): Promise<WebAssembly.Module 
 }
 
 async function compile(file: string, wasm: Uint8Array<ArrayBuffer>): Promise<WebAssembly.Module> {
+  ofFile(file, () => checkMagic(wasm));
   try {
     return await WebAssembly.compile(wasm);
   } catch (error) {
-    throw refusal(file, `it is no WebAssembly module that this engine can compile: ${String(error)}`);
+    throw refusal(file, `it cannot be compiled by this engine: ${String(error)}`);
   }
 }
 

@@ -31,15 +31,3 @@ export function bytes(count: number): string {
   if (count < 1_000_000) return `${(count / 1000).toFixed(1)} kB`;
   return `${(count / 1_000_000).toFixed(2)} MB`;
 }
-
-/** Longer names are cut: there are modules with names of megabytes. */
-const LONGEST = 200;
-
-/** A name out of a module as it may be shown on a terminal: what would move the cursor or turn the text around is escaped. */
-export function printable(text: string): string {
-  const cut = text.length > LONGEST ? `${text.slice(0, LONGEST)}...` : text;
-  return cut.replaceAll(
-    /[\p{Cc}\p{Cf}\p{Co}\p{Cs}\u2028\u2029]/gu,
-    (each) => `\\u{${(each.codePointAt(0) ?? 0).toString(16)}}`,
-  );
-}

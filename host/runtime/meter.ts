@@ -30,7 +30,7 @@ const LIMITS = [
 
 /** Portions in a slice. */
 const PORTIONS = 16;
-const LEAST_PORTION = 1 << 10;
+const LEAST_PORTION = 1 << 8;
 const MOST_PORTION = 1 << 26;
 /** Allocators take microseconds. */
 const OWN_CALL_MS = 100;

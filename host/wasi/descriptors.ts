@@ -119,6 +119,7 @@ export type Descriptor = FileDescriptor | DirectoryDescriptor | StreamDescriptor
 export class DescriptorTable {
   readonly #table = new Map<number, Descriptor>();
   #lowestFree = 0;
+  #ended = false;
 
   /** @throws FileError `EBADF`; `ENOTCAPABLE` if it does not have all of these rights */
   get(fd: number, rights: bigint): Descriptor {
@@ -147,8 +148,9 @@ export class DescriptorTable {
     return this.get(fd, rights) as DirectoryDescriptor;
   }
 
-  /** @throws FileError `EMFILE` */
+  /** @throws FileError `EMFILE`; `EINTR` if the program has ended, and nobody would close it */
   add(descriptor: Descriptor): number {
+    if (this.#ended) throw new FileError('EINTR', 'the program has ended');
     if (this.#table.size >= MOST_DESCRIPTORS) throw new FileError('EMFILE', 'too many descriptors are open');
     while (this.#table.has(this.#lowestFree)) this.#lowestFree++;
     this.#table.set(this.#lowestFree, descriptor);
@@ -177,8 +179,9 @@ export class DescriptorTable {
     return replaced;
   }
 
-  /** Takes everything that is open. */
+  /** Takes everything that is open; nothing can be opened any more. */
   takeAll(): Descriptor[] {
+    this.#ended = true;
     const all = [...this.#table.values()];
     this.#table.clear();
     this.#lowestFree = 0;

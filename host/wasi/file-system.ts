@@ -66,7 +66,10 @@ export interface OpenFile {
   setTimes?(times: Times): Awaitable<void>;
   /** Resolves when everything written is where it lasts. */
   sync?(): Awaitable<void>;
-  /** Called once, at the end; what was written is then in the file. */
+  /**
+   * Called once, at the end, after all writes; what was written is then in the file. A read of a fiber that was cancelled may
+   * still be under way: nobody waits for it any more.
+   */
   close?(): Awaitable<void>;
 }
 

@@ -3,7 +3,6 @@
  * finds nothing, and what a read does not take is kept for the next.
  */
 import { FileError } from './errors.ts';
-import { type Steps, settle } from './steps.ts';
 
 /** A piece of input; text is encoded as UTF-8. */
 export type Chunk = string | Uint8Array;
@@ -49,10 +48,8 @@ export class Input {
     while (!this.ready) await this.#pull();
   }
 
-  /** At most so many bytes, none only at the end. A failure of the source is told once, and is the end. */
-  *read(most: number): Steps<Uint8Array> {
-    if (most === 0) return this.#left.subarray(0, 0);
-    while (!this.ready) yield* settle(this.#pull());
+  /** What a read gets at once: at most so many bytes, none only at the end. A failure of the source is told once, and is the end. */
+  take(most: number): Uint8Array {
     if (this.#left.length === 0 && this.#failure !== null) {
       const failure = this.#failure;
       this.#failure = null;

@@ -1,8 +1,9 @@
 /**
  * The guest's memory, as WASI functions see it: every access is checked and fails with EFAULT, and every view is made anew,
- * since the memory may have grown while a call waited.
+ * since the memory may have grown while a call waited. A call that nobody waits for any more has no memory (see calls.ts).
  */
 import { SIZE } from './abi.ts';
+import type { Calls } from './calls.ts';
 import { FileError } from './errors.ts';
 
 export interface Vector {
@@ -15,11 +16,13 @@ const encoder = new TextEncoder();
 
 export class GuestMemory {
   readonly #find: () => WebAssembly.Memory;
+  readonly #calls: Calls;
   #view = new DataView(new ArrayBuffer(0));
 
   /** @param find the memory, asked for at each access, since a guest may call before anybody holds its exports */
-  constructor(find: () => WebAssembly.Memory) {
+  constructor(find: () => WebAssembly.Memory, calls: Calls) {
     this.#find = find;
+    this.#calls = calls;
   }
 
   /** The bytes themselves: not to be kept across a wait. */
@@ -114,6 +117,7 @@ export class GuestMemory {
   }
 
   #at(at: number, length: number): DataView<ArrayBuffer> {
+    this.#calls.mustBeAwaited();
     const { buffer } = this.#find();
     if (at + length > buffer.byteLength) {
       throw new FileError('EFAULT', `the guest has no memory at ${at} to ${at + length}`);

@@ -15,6 +15,7 @@ import {
   suspending,
 } from '../index.ts';
 import { ALL_RIGHTS, DIRECTORY_RIGHTS, ERRNO, WASI_MODULE } from './abi.ts';
+import { Calls } from './calls.ts';
 import { DescriptorTable, DirectoryDescriptor, StreamDescriptor } from './descriptors.ts';
 import { FileError, errnoOf } from './errors.ts';
 import { endGuest } from './exit.ts';
@@ -80,6 +81,7 @@ class Program implements Wasi {
   readonly imports: Imports;
   readonly ready: Promise<void>;
   readonly #descriptors = new DescriptorTable();
+  readonly #calls = new Calls();
   readonly #stdin: Input;
   readonly #outputs: readonly Output[];
   readonly #onError: CheckedOptions['onError'];
@@ -109,15 +111,15 @@ class Program implements Wasi {
     // It is told to whoever starts the program.
     this.ready.catch(() => {});
     const context: Context = {
-      memory: new GuestMemory(() => this.#running.memory),
+      memory: new GuestMemory(() => this.#running.memory, this.#calls),
       descriptors: this.#descriptors,
+      calls: this.#calls,
       clock,
       args: options.args,
       environment: options.environment,
       random: options.random,
       started: clock.monotonic(),
       exit: (code) => this.#exit(code),
-      signal: () => currentFiber()?.signal ?? null,
       canWait: canSuspend,
       isForeign: (fd) => this.#foreign?.owns(fd) === true,
     };
@@ -207,6 +209,7 @@ class Program implements Wasi {
       }
     };
     await this.#opening?.catch(() => {});
+    await this.#calls.end();
     const closing = this.#descriptors.takeAll().map((each) => attempt(each.close()));
     if (!hurry) closing.push(...this.#outputs.map((each) => attempt(each.end())));
     else for (const each of this.#outputs) void attempt(each.end());
@@ -256,7 +259,7 @@ class Program implements Wasi {
       try {
         const opening = this.#opening;
         const steps = opening === null ? call(...unsigned) : afterwards(opening, () => call(...unsigned));
-        const result = steps === undefined ? undefined : perform(steps);
+        const result = steps === undefined ? undefined : this.#calls.perform(steps);
         return result === undefined ? ERRNO.SUCCESS : result.then(succeed, fail);
       } catch (error) {
         return fail(error);

@@ -1,8 +1,15 @@
 /** A program from its module to its exit code. */
 import { FiberError } from '../errors.ts';
-import { type GuestOptions, type Imports, type Source, type SourcePair, instantiate } from '../index.ts';
+import {
+  type FiberEvent,
+  type GuestOptions,
+  type Imports,
+  type Source,
+  type SourcePair,
+  instantiate,
+} from '../index.ts';
 import { type WasiOptions } from './options.ts';
-import { wasi } from './program.ts';
+import { type Wasi, wasi } from './program.ts';
 
 /** Options of `run`. */
 export interface RunOptions extends WasiOptions {
@@ -44,7 +51,9 @@ export async function run(
   const program = wasi(rest);
   try {
     await program.ready;
-    const guest = await instantiate(source, { ...imports, ...program.imports }, guestOptions);
+    const { onEvent } = guestOptions;
+    const told = onEvent === undefined ? {} : { onEvent: withoutExits(program, onEvent) };
+    const guest = await instantiate(source, { ...imports, ...program.imports }, { ...guestOptions, ...told });
     try {
       if (!('_start' in guest.exports)) {
         throw new FiberError(
@@ -60,4 +69,13 @@ export async function run(
   } finally {
     await program.close();
   }
+}
+
+/** Where a program exits, its fibers end by a trap (see exit.ts). Whoever listens need not know: it has ended as it wished. */
+function withoutExits(program: Wasi, listener: (event: FiberEvent) => void): (event: FiberEvent) => void {
+  return (event) => {
+    const exits = program.exitCode !== null && event.error instanceof WebAssembly.RuntimeError;
+    if (!exits) listener(event);
+    else if (event.type === 'end') listener({ type: 'end', fiber: event.fiber });
+  };
 }

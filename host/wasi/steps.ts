@@ -16,25 +16,38 @@ export function* settle<T>(value: Awaitable<T>): Steps<T> {
   return isPromise(value) ? ((yield value) as T) : value;
 }
 
-/** Runs the steps: at once, or, from the first promise on, as each one settles. */
-export function perform<T>(steps: Steps<T>): Awaitable<T> {
-  const step = steps.next();
-  return step.done === true ? step.value : goOn(steps, step.value);
+type Step<T> = IteratorResult<PromiseLike<unknown>, T>;
+
+/**
+ * Runs the steps: at once, or, from the first promise on, as each one settles.
+ *
+ * @param around runs each step
+ */
+export function perform<T>(
+  steps: Steps<T>,
+  around: (step: () => Step<T>) => Step<T> = (step) => step(),
+): T | Promise<T> {
+  const step = around(() => steps.next());
+  return step.done === true ? step.value : goOn(steps, step.value, around);
 }
 
-async function goOn<T>(steps: Steps<T>, first: PromiseLike<unknown>): Promise<T> {
+async function goOn<T>(
+  steps: Steps<T>,
+  first: PromiseLike<unknown>,
+  around: (step: () => Step<T>) => Step<T>,
+): Promise<T> {
   let pending = first;
   for (;;) {
     const step = await pending.then(
-      (value) => steps.next(value),
-      (error: unknown) => steps.throw(error),
+      (value) => around(() => steps.next(value)),
+      (error: unknown) => around(() => steps.throw(error)),
     );
     if (step.done === true) return step.value;
     pending = step.value;
   }
 }
 
-function isPromise<T>(value: Awaitable<T>): value is PromiseLike<T> {
+export function isPromise<T>(value: Awaitable<T>): value is PromiseLike<T> {
   return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function';
 }
 

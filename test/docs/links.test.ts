@@ -4,7 +4,11 @@ import path from 'node:path';
 import { expect, test } from 'vitest';
 import { ROOT } from '../support/temporary.ts';
 
-const DOCUMENTS = ['README.md', ...readdirSync(path.join(ROOT, 'docs')).map((name) => `docs/${name}`)];
+const DOCUMENTS = ['README.md'].concat(
+  readdirSync(path.join(ROOT, 'docs'))
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => `docs/${name}`),
+);
 
 const read = (file: string): string => readFileSync(path.join(ROOT, file), 'utf8').replaceAll(/^```[^]*?^```/gm, '');
 

@@ -7,7 +7,9 @@ import { ROOT, run } from '../support/temporary.ts';
 import { blocksOf } from './blocks.ts';
 
 const DOCUMENTS = ['README.md'].concat(
-  ['guide', 'assemblyscript', 'backends', 'errors', 'explain', 'how-it-works', 'wasi'].map((name) => `docs/${name}.md`),
+  ['guide', 'assemblyscript', 'backends', 'errors', 'explain', 'how-it-works', 'observability', 'wasi'].map(
+    (name) => `docs/${name}.md`,
+  ),
 );
 /** Options of other programs that the text speaks of. */
 const OTHERS: ReadonlySet<string> = new Set([

@@ -5,7 +5,9 @@ import { type Block, blocksOf, forgotten, isProgram, isRun, needsOf, runsOf } fr
 import { type Workshop, chromium, nodeWithJspi, openWorkshop } from './workshop.ts';
 
 const DOCUMENTS = ['README.md'].concat(
-  ['guide', 'assemblyscript', 'backends', 'explain', 'metering', 'plugins', 'wasi'].map((name) => `docs/${name}.md`),
+  ['guide', 'assemblyscript', 'backends', 'explain', 'metering', 'observability', 'plugins', 'wasi'].map(
+    (name) => `docs/${name}.md`,
+  ),
 );
 /** Programs that are shown and not executed; a document that gets another one changes this number. */
 const NOT_RUN: Readonly<Record<string, number>> = {
@@ -36,7 +38,7 @@ function title(block: Block): string {
 /** Progress is printed only when something takes longer than a second. */
 function tidy(output: string): string {
   return output
-    .replaceAll(/^wasm-fibers: \w+ \.\.\.\n/gm, '')
+    .replaceAll(/^wasm-fibers: \w+ \.\.\.( \(after .*\))?\n/gm, '')
     .replaceAll(/[ \t]+$/gm, '')
     .trim();
 }

@@ -12,7 +12,7 @@ import { type Outcome, ROOT, SHORT_LIVED, makeFolder, removeFolder, run, writeFi
 import { type Block, isRun, needsOf } from './blocks.ts';
 import { compilePrograms, refusalOf, runProgram } from './guests.ts';
 
-const PACKAGES = ['binaryen', 'assemblyscript', 'esbuild', 'typescript', '@types'] as const;
+const PACKAGES = ['binaryen', 'assemblyscript', 'esbuild', 'typescript', '@types', '@antonz'] as const;
 const COMMANDS = ['asc', 'esbuild', 'tsc'] as const;
 const COMMAND = path.join(ROOT, 'build/host/cli/main.js');
 const CHROMIUM = ['chromium', 'chromium-browser', 'google-chrome'].flatMap((name) =>
@@ -72,7 +72,11 @@ export async function openWorkshop(blocks: readonly Block[] = []): Promise<Works
 }
 
 async function execute(block: Block, file: string | undefined, folder: string): Promise<Outcome> {
-  const environment = { ...QUIET, PATH: `${folder}/node_modules/.bin${path.delimiter}${process.env['PATH'] ?? ''}` };
+  const environment = {
+    ...QUIET,
+    XDG_CACHE_HOME: path.join(folder, '.cache'),
+    PATH: `${folder}/node_modules/.bin${path.delimiter}${process.env['PATH'] ?? ''}`,
+  };
   const shell = (code: string): Promise<Outcome> =>
     run('bash', ['-e', '-c', `unset FORCE_COLOR; exec 2>&1\n${code}`], folder, environment);
   if (block.language === 'sh') return shell(block.code);

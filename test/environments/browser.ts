@@ -3,6 +3,9 @@ import { defineConfig, type ViteUserConfig } from 'vitest/config';
 import type { BrowserProviderOption } from 'vitest/node';
 import { ROOT, SPEC, commonTestOptions, provide, withoutJspi } from './common.ts';
 
+/** What depends on whether the engine has JSPI: without it, all others are as they are with it, on Asyncify. */
+const CHOICE = ['test/spec/{awaiting,backends,un-instrumented}.test.ts'];
+
 /** A Vitest configuration that runs the specification in `browser`, driven by `provider`. */
 export function browserEnvironment(browser: 'chromium' | 'firefox', provider: BrowserProviderOption): ViteUserConfig {
   return defineConfig({
@@ -14,7 +17,7 @@ export function browserEnvironment(browser: 'chromium' | 'firefox', provider: Br
     test: {
       ...commonTestOptions,
       provide: provide(!withoutJspi),
-      include: SPEC,
+      include: withoutJspi ? CHOICE : SPEC,
       browser: {
         enabled: true,
         provider,

@@ -2,7 +2,7 @@
 // before there is a guest (instrumenter, transform, command) are tried on the oldest Node, which is the machine's, and where
 // they need an engine with JSPI on the newest; what does not depend on the backend is tried on one.
 import type { ViteUserConfig } from 'vitest/config';
-import { SPEC, commonTestOptions, provide } from './common.ts';
+import { ONLY_JSPI, SPEC, commonTestOptions, provide } from './common.ts';
 import { nodeEnvironment } from './node.ts';
 
 const NEWEST = 26;
@@ -22,10 +22,11 @@ const TWICE = ['test/node/{leaks,tasks-leaks,values-leaks,examples,hostile}.test
 
 const isNewest = Number(process.versions.node.split('.')[0]) >= NEWEST;
 const isJspi = provide(true).backend === 'jspi';
-const onNewest = isJspi ? OF_THE_BACKEND : ['test/node/**/*.test.ts'];
+const onNewest = isJspi ? [...OF_THE_BACKEND, `${ONLY_JSPI}/*.test.ts`] : ['test/node/**/*.test.ts'];
+const excluded = (commonTestOptions.exclude ?? []).filter((files) => !(isNewest && isJspi && files === ONLY_JSPI));
 const config: ViteUserConfig = nodeEnvironment(
   [...SPEC, ...(isNewest ? onNewest : ['test/node/async-context.test.ts'])],
-  [...(commonTestOptions.exclude ?? []), ...TOOLS, ...(isJspi ? [] : TWICE)],
+  [...excluded, ...TOOLS, ...(isJspi ? [] : TWICE)],
 );
 
 export default config;

@@ -11,6 +11,7 @@ const ORDER = [
   ['runtime/'],
   ['index.ts'],
   ['source-maps/'],
+  ['observe/'],
   ['instrument/'],
   ['assemblyscript/'],
   ['wasi/'],

@@ -128,7 +128,7 @@ describe.each(Object.entries(FAULTS))('%s', (_, fields) => {
   const wasm = assembleText(`(module ${FIELDS} ${fields})`);
   const combinations = possibleWays().flatMap((way) => ALL_LEVELS.map((level): [Way, Level] => [way, level]));
   test.each(combinations)('%s %s', async (way, level) => {
-    const form = { level, way, debugNames: true, windowSize: 64, closedTables: false, guests: 1 };
+    const form = { level, way, debugNames: true, windowSize: 64, closedTables: false, metered: false, guests: 1 };
     const recipe = {
       input: new Uint8Array(),
       features: [],

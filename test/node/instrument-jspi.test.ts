@@ -366,6 +366,7 @@ describe('what the host needs', () => {
       start: false,
       catchDepth: false,
       globals: [],
+      metered: false,
       options: { optimizeLevel: 0, shrinkLevel: 0, suspending: ['env.*'] },
     });
     const { wasm } = await forJspi(SLEEP);

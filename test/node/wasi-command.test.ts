@@ -87,12 +87,44 @@ describe.skipIf(!(await hasGuest('program')))('wasm-fibers run', () => {
     expect(await ended).toMatchObject({ code: 130, stdout: 'begun\n' });
   });
 
+  test('a trap ends it with 134, and says what it was; SIGTERM with 143', async () => {
+    // (module (func (export "_start") unreachable))
+    const trap = '0061736d0100000001040160000003020100070a01065f737461727400000a05010300000b';
+    const trapping = path.join(folder, 'trapping.wasm');
+    await writeFile(trapping, Buffer.from(trap, 'hex'));
+    const ended = await runProgram([trapping]);
+    expect(ended).toMatchObject({ code: 134, stderr: expect.stringMatching(/^trapping\.wasm trapped: .*unreachable/) });
+    const waiting = begin([program, 'copy']);
+    waiting.child.stdin?.write('begun\n');
+    await new Promise((resolve) => waiting.child.stdout?.once('data', resolve));
+    waiting.child.kill('SIGTERM');
+    expect((await waiting.ended).code).toBe(143);
+  });
+
+  test('a reader that goes is a closed pipe for the program', async () => {
+    const { child, ended } = begin([program, 'copy']);
+    child.stdin?.on('error', () => {}).write('x'.repeat(1000));
+    await new Promise((resolve) => child.stdout?.once('data', resolve));
+    child.stdout?.destroy();
+    // As long as it reads what nobody takes.
+    const timer = setInterval(() => child.stdin?.write('x'.repeat(100)), 5);
+    expect(await ended).toMatchObject({ code: 1, stderr: 'write: Broken pipe\n' });
+    clearInterval(timer);
+  });
+
   test('what cannot run is refused, by name', async () => {
     const work = await temporaryFolder({ 'text.wasm': 'no module' });
     await mkdir(path.join(work, 'folder'));
+    const needy = path.join(work, 'needy.wasm');
+    await writeFile(needy, await loadPlain('core'));
+    const [component, damaged] = [path.join(work, 'component.wasm'), path.join(work, 'damaged.wasm')];
+    await writeFile(component, Buffer.from('0061736d0d000100', 'hex'));
+    await writeFile(damaged, Buffer.from('0061736d0100000001', 'hex'));
     const refusals: readonly (readonly [number, string, readonly string[]])[] = [
       [2, 'nothing.wasm: no such file', [path.join(work, 'nothing.wasm')]],
-      [1, 'no WebAssembly module', [path.join(work, 'text.wasm')]],
+      [1, 'text.wasm: This is not a WebAssembly binary', [path.join(work, 'text.wasm')]],
+      [1, 'component, not a core module', [component]],
+      [1, 'cannot be compiled by this engine', [damaged]],
       [2, 'no such directory', ['--dir', path.join(work, 'none'), program]],
       [2, 'is a file, not a directory', ['--dir', program, program]],
       [2, 'another directory at /', ['--dir', `${work}::/`, '--dir', `${work}::/`, program]],
@@ -100,6 +132,8 @@ describe.skipIf(!(await hasGuest('program')))('wasm-fibers run', () => {
       [2, 'milliseconds above 0', ['--timeout', '-1', program]],
       [2, 'NAME=value', ['--env', '=x', program]],
       [2, 'missing required argument', []],
+      [1, 'env.wait', [needy]],
+      [1, 'env.note', [needy]],
     ];
     for (const [code, message, args] of refusals) {
       const ended = await runProgram(args);

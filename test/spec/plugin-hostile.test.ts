@@ -10,7 +10,7 @@ import {
   jsonFunction,
   textFunction,
 } from 'wasm-fibers/plugin';
-import { backend, onlyOn } from '../support/backend.ts';
+import { onlyOn, perBackend } from '../support/backend.ts';
 import { turn } from '../support/core.ts';
 import { loadPlain } from '../support/guest.ts';
 import { errorOf, functions, loadPlugin, textPlugin } from '../support/plugin.ts';
@@ -421,7 +421,7 @@ describe('time', () => {
 
   test('in its start function, before there is a plugin', async () => {
     const loading = errorOf(
-      loadPlugin(await loadPlain('plugin-start'), { limits: { loadMs: backend === 'jspi' ? 300 : 3000 } }),
+      loadPlugin(await loadPlain('plugin-start'), { limits: { loadMs: perBackend({ asyncify: 3000, jspi: 300 }) } }),
     );
     expect(await turnsDuring(loading)).toBeGreaterThan(2);
     expect(await loading).toMatchObject({ code: 'LIMIT_REACHED', limit: 'loadMs' });

@@ -2,7 +2,7 @@
 // on as if nothing were.
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type Plugin, jsonFunction, textFunction } from 'wasm-fibers/plugin';
-import { backend } from '../support/backend.ts';
+import { perBackend } from '../support/backend.ts';
 import { Gate, turn } from '../support/core.ts';
 import { loadPlain } from '../support/guest.ts';
 import { errorOf, loadPlugin, textPlugin } from '../support/plugin.ts';
@@ -201,7 +201,7 @@ describe('loadMs', () => {
     const loading = loadPlugin(await loadPlain('start'), {
       hostFunctions: { env: { wait: () => new Promise(() => {}) } },
       // Instrumenting is part of it.
-      limits: { loadMs: backend === 'jspi' ? 500 : 3000 },
+      limits: { loadMs: perBackend({ asyncify: 3000, jspi: 500 }) },
     });
     expect(await limitOf(loading)).toBe('loadMs');
   });

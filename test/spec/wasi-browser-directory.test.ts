@@ -1,10 +1,13 @@
 // WASI: a directory of the browser as a file system. In browsers it is the origin-private one.
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { browserDirectory, run } from 'wasm-fibers/wasi';
-import { guestSource } from '../support/guest.ts';
-import { emptyDirectory, hasOriginPrivate } from '../support/handles.ts';
-import { type Caller, ERRNO, OPEN, RIGHT, ROOT_FD, caller } from '../support/wasi.ts';
+import { instantiate } from 'wasm-fibers';
+import { TextOutput, browserDirectory, run, wasi } from 'wasm-fibers/wasi';
+import { watch } from '../support/core.ts';
+import { guestSource, hasGuest } from '../support/guest.ts';
+import { emptyDirectory, fakeDirectory, hasOriginPrivate } from '../support/handles.ts';
+import { Caller, type CallerExports, ERRNO, OPEN, RIGHT, ROOT_FD, caller } from '../support/wasi.ts';
 
+const hasC = await hasGuest('program');
 const SYMLINK = 7;
 const READ_WRITE = RIGHT.READ | RIGHT.WRITE | RIGHT.SEEK;
 
@@ -140,6 +143,38 @@ describe('a directory of the browser', () => {
     await program.write(fd, 'y');
     await program.call('fd_close', fd);
     expect(await modified()).toBeGreaterThan(1_600_000_000_000_000_000n);
+  });
+
+  test.skipIf(!hasC)('is a disk for a program in C: stdio, directories, links', async () => {
+    const stdout = new TextOutput();
+    const files = { '/work': browserDirectory(directory) };
+    const code = await run(guestSource('program'), { args: ['program', 'files', '/work'], stdout, files });
+    expect([code, stdout.text]).toEqual([0, 'line 999\n8890 bytes\n. .. link two.txt \n']);
+    expect(await contentOf('two.txt', await directory.getDirectoryHandle('made'))).toBe('line 0');
+  });
+
+  test('that is full says so when a file is written back, and what was there stays', async () => {
+    const full = fakeDirectory(10);
+    const program = await caller({ files: browserDirectory(full) });
+    const fd = await program.open('f', OPEN.CREAT, RIGHT.ALL & ~RIGHT.READDIR);
+    expect([await program.write(fd, 'small'), await program.call('fd_sync', fd)]).toEqual([0, 0]);
+    expect(await program.write(fd, ' and too large')).toBe(0);
+    expect(await program.call('fd_sync', fd)).toBe(ERRNO.NOSPC);
+    expect(await contentOf('f', full)).toBe('small');
+    expect(await program.call('fd_filestat_set_size', fd, 8n)).toBe(0);
+    expect(await program.call('fd_close', fd)).toBe(0);
+    expect(await contentOf('f', full)).toBe('small an');
+  });
+
+  test('that is full when the program has ended is told to the host', async () => {
+    const full = fakeDirectory(10);
+    const surroundings = wasi({ files: browserDirectory(full), args: [] });
+    const guest = watch(await instantiate<CallerExports>(guestSource('wasi'), surroundings.imports));
+    await surroundings.initialize(guest);
+    const program = new Caller(surroundings, guest);
+    await program.write(await program.open('f', OPEN.CREAT, READ_WRITE), 'more than there is room for');
+    await expect(surroundings.start(guest)).rejects.toMatchObject({ code: 'ENOSPC' });
+    expect(await contentOf('f', full)).toBe('');
   });
 
   test('says what it cannot name', async () => {

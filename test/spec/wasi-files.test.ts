@@ -1,7 +1,7 @@
 // WASI: files in memory, paths, descriptors and their rights, and several file systems as one.
 import { describe, expect, test } from 'vitest';
 import { type Directory, FileError, type FileSystem, type OpenFile, type Stat, memoryFiles } from 'wasm-fibers/wasi';
-import { turn } from '../support/core.ts';
+import { HeldFiles, slow } from '../support/slow-files.ts';
 import { type Caller, ERRNO, FDFLAG, OPEN, RIGHT, ROOT_FD, caller } from '../support/wasi.ts';
 
 const DIRECTORY = 3;
@@ -370,26 +370,6 @@ describe('descriptors', () => {
   });
 });
 
-/** A file system whose every answer takes a turn of the event loop, over one in memory. */
-function slow(files: FileSystem, log: string[] = []): FileSystem {
-  const wrap = <T extends Directory | OpenFile>(target: T, name: string): T =>
-    new Proxy(target, {
-      get(_, key) {
-        const method: unknown = Reflect.get(target, key);
-        // Memory needs no closing; whether it would be done is seen all the same.
-        if (typeof method !== 'function' && key !== 'close') return method;
-        return async (...args: unknown[]) => {
-          await turn();
-          log.push(`${name}.${String(key)}`);
-          const result: unknown = typeof method === 'function' ? Reflect.apply(method, target, args) : undefined;
-          if (key === 'openDirectory') return wrap(result as Directory, `${name}/${String(args[0])}`);
-          return key === 'openFile' ? wrap(result as OpenFile, String(args[0])) : result;
-        };
-      },
-    });
-  return { root: async () => wrap((await files.root()) as Directory, '') };
-}
-
 describe('a file system of one’s own', () => {
   test('may take its time for everything: the guest waits, and all that was opened is closed', async () => {
     const log: string[] = [];
@@ -419,6 +399,25 @@ describe('a file system of one’s own', () => {
     await Promise.all(['one ', 'two ', 'three'].map((part) => program.write(fd, part)));
     expect(files.text('f')).toBe('one two three');
   });
+
+  test.each(['fd_write', 'fd_pwrite'])(
+    'closed by one fiber while %s of another one is under way has all of it',
+    async (name) => {
+      const files = memoryFiles({ f: '' });
+      const held = new HeldFiles(files, /\.write$/);
+      const program = await caller({ files: held.files });
+      const fd = await program.open('f');
+      const { vectors, at } = program.vector(5);
+      program.bytes(at, 5).set(new TextEncoder().encode('whole'));
+      const offset = name === 'fd_pwrite' ? [0n] : [];
+      const writing = program.call(name, fd, vectors, 1, ...offset, 64);
+      await held.until(1);
+      const closing = program.call('fd_close', fd);
+      expect(held.count(/\.close$/)).toBe(0);
+      held.release();
+      expect([await writing, await closing, held.log.at(-1), files.text('f')]).toEqual([0, 0, 'f.close', 'whole']);
+    },
+  );
 
   test('a write that is under way when the program is cancelled is finished, and the file closed', async () => {
     const log: string[] = [];

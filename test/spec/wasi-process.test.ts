@@ -6,6 +6,7 @@ import { FileError, type RunOptions, TextOutput, memoryFiles, run, suspendingImp
 import { iterations } from '../support/backend.ts';
 import { Gate, turn, watch } from '../support/core.ts';
 import { guestSource, loadPlain } from '../support/guest.ts';
+import { HeldFiles } from '../support/slow-files.ts';
 import { type Caller, ERRNO, ROOT_FD, caller } from '../support/wasi.ts';
 
 const BEYOND = 64 * 65_536;
@@ -79,6 +80,32 @@ describe('the end of a program', () => {
     await expect(waiting.result).rejects.toMatchObject({ code: 'CANCELLED', cause: 'the program has exited' });
     await expect(program.call('args_sizes_get', 0, 4)).rejects.toThrow(WebAssembly.RuntimeError);
     gate.take(1).resolve(null);
+  });
+
+  test('ends all that others wait for: input, time, files, room in the output', async () => {
+    const held = new HeldFiles(memoryFiles({ f: 'x' }), /\.read$/);
+    const program = await caller({
+      args: ['x'],
+      stdin: new ReadableStream<string>(),
+      stdout: () => new Promise(() => {}),
+      files: held.files,
+    });
+    const fd = await program.open('f');
+    const { vectors } = program.vector(1);
+    const at = program.room(48);
+    program.view.setUint32(at + 16, 1, true);
+    program.view.setBigUint64(at + 24, 3_600_000_000_000n, true);
+    const fibers = [
+      program.guest.spawn('fd_read', [0, vectors, 1, 64]),
+      program.guest.spawn('fd_write', [1, vectors, 1, 64]),
+      program.guest.spawn('fd_write', [1, vectors, 1, 64]),
+      program.guest.spawn('fd_read', [fd, vectors, 1, 64]),
+      program.guest.spawn('poll_oneoff', [at, program.room(32), 1, 64]),
+    ];
+    await held.until(1);
+    expect(await program.program.start(program.guest)).toBe(1);
+    for (const fiber of fibers) await expect(fiber.result).rejects.toMatchObject({ code: 'CANCELLED' });
+    expect(held.count(/^(?:f)?\.close/)).toBe(2);
   });
 
   test('comes by a signal and by the clock', async () => {

@@ -104,6 +104,15 @@ describe.skipIf(!hasC)('a program in C', () => {
     expect(stderr.text).toBe('write: Broken pipe\n');
   });
 
+  test('is told that there is no room left, and what fits is kept', async () => {
+    const work = memoryFiles({ kept: 'before' }, { capacity: 100 });
+    const files = { '/work': work };
+    const full = await program(['save', '/work/large', 'x'.repeat(5000)], { files });
+    expect(full).toEqual({ code: 1, out: '', err: 'save: No space left on device\n' });
+    expect(await program(['save', '/work/small', 'fits'], { files })).toEqual(wellDone(''));
+    expect([work.text('kept'), work.text('small')]).toEqual(['before', 'fits\n']);
+  });
+
   test('is ended while it sleeps or reads, by a signal or the clock, and lets go of all it had', async () => {
     let stopped = 0;
     const stdin = new ReadableStream<string>({ cancel: () => void stopped++ });

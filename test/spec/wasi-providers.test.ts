@@ -6,6 +6,7 @@ import { type Guest, instantiate } from 'wasm-fibers';
 import { type ReadyWasi, type RunOptions, TextOutput, initWasmer, run, wasi } from 'wasm-fibers/wasi';
 import { turn } from '../support/core.ts';
 import { guestSource, hasGuest } from '../support/guest.ts';
+import { type CallerExports, ERRNO } from '../support/wasi.ts';
 
 const hasC = await hasGuest('program');
 
@@ -86,11 +87,53 @@ describe.skipIf(!hasC).each(PROVIDERS)('a program over $name', ({ make, read }) 
     expect((await program(['env', 'NAME'], { env: { NAME: 'value' } })).slice(0, 2)).toEqual([0, 'value\n']);
   });
 
+  test('gets error numbers for addresses and descriptors that there are not', async () => {
+    const surroundings = wasi({ provider: make(['program']), onError: () => {} });
+    const guest = await instantiate<CallerExports>(guestSource('wasi'), surroundings.imports);
+    await surroundings.initialize(guest);
+    const { sync } = guest;
+    const beyond = 64 * 65_536;
+    const answers = [
+      sync['fd_filestat_get']?.(3, beyond),
+      sync['fd_write']?.(3, beyond, 1, 64),
+      sync['path_filestat_get']?.(3, 0, beyond, 10, 64),
+      sync['fd_prestat_get']?.(3, -1),
+      sync['fd_read']?.(77, 64, 1, 128),
+      sync['fd_close']?.(-1),
+    ];
+    // Which one, and whether it notices at all, is for the other one to say.
+    expect(answers.filter((errno) => !(Number(errno) >= 0 && Number(errno) <= ERRNO.NOTCAPABLE))).toEqual([]);
+    expect(answers.slice(4)).toEqual([ERRNO.BADF, ERRNO.BADF]);
+    await guest.dispose();
+    await surroundings.close();
+  });
+
   test('has the files of the other one', async () => {
     const [code, , ready] = await program(['save', '/work/made', 'content']);
     expect(code).toBe(0);
     expect(read(ready, '/work/made')).toBe('content\n');
   });
+});
+
+test.skipIf(!hasC)('@wasmer/wasi has the streams too, where no option names them', async () => {
+  const provider = new wasmer.WASI({ args: ['program', 'copy'], env: {}, preopens: {} });
+  provider.setStdinString('from its own stdin');
+  expect(await run(guestSource('program'), { provider: provider as unknown as ReadyWasi })).toBe(0);
+  expect(provider.getStdoutString()).toBe('from its own stdin');
+});
+
+test.skipIf(!hasC)('@wasmer/wasi has the files of a MemFS that was passed in, by its own fs', async () => {
+  const made = new wasmer.MemFS();
+  made.createDir('/work');
+  const ready = new wasmer.WASI({
+    args: ['program', 'save', '/work/f', 'x'],
+    env: {},
+    preopens: { '/': '/' },
+    fs: made,
+  });
+  const provider = ready as unknown as ReadyWasi;
+  expect(await run(guestSource('program'), { provider, stderr: new TextOutput() })).toBe(0);
+  expect(ready.fs.open('/work/f', { read: true, write: false, create: false }).readString()).toBe('x\n');
 });
 
 describe('a provider', () => {

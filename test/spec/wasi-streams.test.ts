@@ -83,6 +83,19 @@ describe('standard input', () => {
     expect(told).toEqual([['fd_read', cause]]);
   });
 
+  test('that fails while it is polled for is ready: the read says that it failed', async () => {
+    const gate = new Gate();
+    async function* source(): AsyncGenerator<string> {
+      yield String(await gate.wait(1));
+    }
+    const program = await caller({ stdin: source() });
+    const polled = poll(program, { read: 0 });
+    await gate.until(1);
+    gate.take(1).reject(new Error('the line is dead'));
+    expect(await polled).toEqual([[0, 0, 0, 0]]);
+    expect([await program.read(0), await program.read(0)]).toEqual([ERRNO.IO, '']);
+  });
+
   test('read by two fibers at once gives no byte twice and loses none', async () => {
     const program = await caller({ stdin: pieces('a', 'b', 'c', 'd') });
     const parts = await Promise.all([program.read(0), program.read(0), program.read(0), program.read(0)]);
@@ -210,6 +223,24 @@ describe('standard output', () => {
       ['fd_write', cause],
       ['fd_write', cause],
     ]);
+  });
+
+  test('whose reader goes while the program waits for room is EPIPE, and ready to be told so', async () => {
+    const gate = new Gate();
+    let control: WritableStreamDefaultController | undefined;
+    const stdout = new WritableStream<Uint8Array>(
+      { start: (controller) => void (control = controller), write: () => gate.wait(1) as Promise<void> },
+      { highWaterMark: 1 },
+    );
+    const program = await caller({ stdout });
+    expect(await program.write(1, 'taken')).toBe(0);
+    const waits = [program.write(1, 'not taken'), poll(program, { write: 1 })] as const;
+    await turn();
+    control?.error(new Error('the reader has gone'));
+    expect(await waits[0]).toBe(ERRNO.PIPE);
+    expect((await waits[1]).map(([, errno]) => errno)).toEqual([0]);
+    expect(await program.write(1, 'x')).toBe(ERRNO.PIPE);
+    gate.take(1).resolve(null);
   });
 
   test('and error in one place are in the order of the writes', async () => {

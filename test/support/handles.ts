@@ -10,9 +10,12 @@ class FakeFile {
   readonly name: string;
   bytes: Uint8Array<ArrayBuffer> = new Uint8Array(0);
   lastModified: number = Date.now();
+  /** Bytes that it may have. */
+  readonly #room: number;
 
-  constructor(name: string) {
+  constructor(name: string, room: number) {
     this.name = name;
+    this.#room = room;
   }
 
   async getFile(): Promise<File> {
@@ -26,7 +29,10 @@ class FakeFile {
   }> {
     const parts: Uint8Array<ArrayBuffer>[] = [];
     return {
-      write: async (bytes) => void parts.push(new Uint8Array(bytes)),
+      write: async (bytes) => {
+        if (bytes.length > this.#room) throw failure('QuotaExceededError');
+        parts.push(new Uint8Array(bytes));
+      },
       abort: async () => {},
       close: async () => {
         this.bytes = new Uint8Array(await new Blob(parts).arrayBuffer());
@@ -40,9 +46,11 @@ class FakeDirectory {
   readonly kind = 'directory';
   readonly name: string;
   readonly children = new Map<string, Handle>();
+  readonly #room: number;
 
-  constructor(name: string) {
+  constructor(name: string, room: number) {
     this.name = name;
+    this.#room = room;
   }
 
   getFileHandle(name: string, options?: { create?: boolean }): Promise<FakeFile> {
@@ -66,9 +74,9 @@ class FakeDirectory {
     for (const entry of this.children) yield entry;
   }
 
-  async #get<T extends Handle>(name: string, Kind: new (name: string) => T, create: boolean): Promise<T> {
+  async #get<T extends Handle>(name: string, Kind: new (name: string, room: number) => T, create: boolean): Promise<T> {
     if (name === '' || name === '.' || name === '..' || name.includes('/')) throw new TypeError('no such name');
-    const child = this.children.get(name) ?? (create ? new Kind(name) : undefined);
+    const child = this.children.get(name) ?? (create ? new Kind(name, this.#room) : undefined);
     if (child === undefined) throw failure('NotFoundError');
     if (!(child instanceof Kind)) throw failure('TypeMismatchError');
     this.children.set(name, child);
@@ -79,10 +87,15 @@ class FakeDirectory {
 /** Has this platform the real one? */
 export const hasOriginPrivate: boolean = typeof navigator === 'object' && 'storage' in navigator;
 
+/** One in memory, in browsers too. @param room bytes that a file in it may have, until the disk is full */
+export function fakeDirectory(room: number): FileSystemDirectoryHandle {
+  return new FakeDirectory('', room) as unknown as FileSystemDirectoryHandle;
+}
+
 /** An empty directory, and how to remove it. */
 export async function emptyDirectory(): Promise<{ directory: FileSystemDirectoryHandle; remove: () => Promise<void> }> {
   if (!hasOriginPrivate) {
-    return { directory: new FakeDirectory('') as unknown as FileSystemDirectoryHandle, remove: async () => {} };
+    return { directory: fakeDirectory(Number.POSITIVE_INFINITY), remove: async () => {} };
   }
   const root = await navigator.storage.getDirectory();
   const name = `test-${crypto.randomUUID()}`;

@@ -40,7 +40,8 @@ export const FDFLAG = { APPEND: 1, NONBLOCK: 4, SYNC: 16 } as const;
 
 type Argument = number | bigint | string;
 
-type Exports = Record<string, (...args: (number | bigint)[]) => number>;
+/** Of wasi.wat: the functions of WASI, by their names. */
+export type CallerExports = Record<string, (...args: (number | bigint)[]) => number>;
 
 /** The first directory that a program has. */
 export const ROOT_FD = 3;
@@ -55,10 +56,10 @@ afterEach(async () => {
 /** A program that does what the test says. */
 export class Caller {
   readonly program: Wasi;
-  readonly guest: Guest<Exports>;
+  readonly guest: Guest<CallerExports>;
   #next = SCRATCH;
 
-  constructor(program: Wasi, guest: Guest<Exports>) {
+  constructor(program: Wasi, guest: Guest<CallerExports>) {
     this.program = program;
     this.guest = guest;
   }
@@ -174,7 +175,7 @@ export class Caller {
 export async function caller(options: WasiOptions = {}): Promise<Caller> {
   const program = wasi(options);
   open.push(program);
-  const guest = watch(await instantiate<Exports>(guestSource('wasi'), program.imports));
+  const guest = watch(await instantiate<CallerExports>(guestSource('wasi'), program.imports));
   await program.initialize(guest);
   return new Caller(program, guest);
 }

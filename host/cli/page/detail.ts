@@ -1,5 +1,6 @@
 /** The pane that says all about one function, and the shortest way from it to a wait. */
-import { FIRST_IMPORT, STATES, element, showBytes } from './model.ts';
+import { buttonOf, element } from '../../observe/page/elements.ts';
+import { FIRST_IMPORT, STATES, showBytes } from './model.ts';
 import type { PageData } from './model.ts';
 
 /** A way longer than this is cut; it cannot be, unless the data are not ours. */
@@ -53,9 +54,7 @@ function pathOf(data: PageData, from: number, choose: (at: number) => void): HTM
     }
     at = next;
     const target = at;
-    const button = element('button', 'link', null, element('bdi', '', data.names[target] ?? ''));
-    button.type = 'button';
-    button.addEventListener('click', () => choose(target));
+    const button = buttonOf('link', element('bdi', '', data.names[target] ?? ''), () => choose(target));
     way.append(element('li', '', null, how, button));
   }
   return way;

@@ -1,39 +1,34 @@
 /**
- * A report as one HTML file that needs nothing else: style sheet, program and data are in it, and its policy forbids it to load
- * anything. The module that it speaks of may be hostile: names are cut and made printable, what is text here is escaped, and
- * the data are JSON without a character that could end the element that they are in.
+ * A report as one HTML file that needs nothing else. The module that it speaks of may be hostile: names are cut and made
+ * printable, and what is text here is escaped.
  */
 import { readFile } from 'node:fs/promises';
 import type { Group, Report, ReportedState } from '../../instrument/index.ts';
-import { bytes, printable } from '../style.ts';
+import { type Fact, documentOf } from '../../observe/page/document.ts';
+import { escaped, printable } from '../../observe/page/text.ts';
+import { bytes } from '../style.ts';
 import { FIRST_IMPORT } from './model.ts';
 import type { PageData, PageGroup } from './model.ts';
 import { STYLE } from './style.ts';
 
 /** The program's parts, in an order in which none needs one that comes later. */
-const PARTS = ['squarify', 'model', 'map', 'list', 'detail', 'main'] as const;
+const PARTS = [
+  ...['elements', 'table'].map((part) => `../../observe/page/${part}.js`),
+  ...['squarify', 'model', 'map', 'list', 'detail', 'main'].map((part) => `./${part}.js`),
+];
 const ORDER: readonly ReportedState[] = ['direct', 'indirect', 'open table', 'left out', 'free', 'added'];
-const POLICY =
-  "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
-
 /** @param name of the file, as a title */
 export async function htmlOf(report: Report, name: string): Promise<string> {
-  const title = escaped(printable(name));
-  const data = dataOf(report, name);
-  return `<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="${POLICY}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${title}: what is instrumented</title>
-<style>${STYLE}</style>
-<body>
-<header>
-<h1><bdi>${title}</bdi></h1>
-<dl class="summary">${data.summary.map(([label, value]) => `<div><dt>${escaped(label)}</dt><dd>${escaped(value)}</dd></div>`).join('')}</dl>
-</header>
-<main>
-<div class="bar">
+  const { title, summary, ...data } = dataOf(report, name);
+  return documentOf({
+    title,
+    subtitle: 'what is instrumented',
+    summary,
+    style: STYLE,
+    data,
+    program: await program(),
+    footer: `Written by <code>wasm-fibers report</code>. Sizes are those of function bodies${report.rewritten ? ', each with the one in which its function goes on after a wait' : ''}.`,
+    main: `<div class="bar">
 <div role="tablist" aria-label="view"><button type="button" role="tab" id="to-map" aria-controls="map" aria-selected="true">Map</button><button type="button" role="tab" id="to-table" aria-controls="table" aria-selected="false" tabindex="-1">Table</button></div>
 <input id="search" type="search" placeholder="Search functions" aria-label="Search functions" autocomplete="off" spellcheck="false">
 <span id="found" role="status" aria-live="polite"></span>
@@ -49,17 +44,14 @@ export async function htmlOf(report: Report, name: string): Promise<string> {
 </div>
 <p id="keys" class="note"><kbd>/</kbd> search, <kbd>←</kbd> <kbd>↑</kbd> <kbd>→</kbd> <kbd>↓</kbd> go to a neighbour, <kbd>Enter</kbd> opens a group or chooses a function, <kbd>Backspace</kbd> or <kbd>Esc</kbd> leaves the group. Areas are bytes of code ${report.rewritten ? 'after' : 'before'} instrumentation.</p>
 ${importsOf(report)}
-${indirectOf(report)}
-</main>
-<footer>Written by <code>wasm-fibers report</code>. Sizes are those of function bodies${report.rewritten ? ', each with the one in which its function goes on after a wait' : ''}.</footer>
-<script type="application/json" id="data">${json(data)}</script>
-<script type="module">
-${await program()}
-</script>
-`;
+${indirectOf(report)}`,
+  });
 }
 
-function dataOf(report: Report, name: string): PageData {
+function dataOf(
+  report: Report,
+  name: string,
+): PageData & { readonly title: string; readonly summary: readonly Fact[] } {
   const { functions, total, instrumented, added, size, target } = report;
   const hows = new Map<string, number>();
   const how = functions.map((each) => {
@@ -154,22 +146,10 @@ function section(title: string, note: string, columns: readonly string[], rows: 
   return `<section aria-label="${title}"><h2>${title}</h2><p class="note">${note}</p><table><thead><tr>${head.join('')}</tr></thead><tbody>${rows.join('\n')}</tbody></table></section>`;
 }
 
-function escaped(text: string): string {
-  return text.replaceAll(/[&<>"']/g, (each) => `&#${each.charCodeAt(0)};`);
-}
-
-/** JSON in a script element ends where any tag or comment begins. */
-function json(value: unknown): string {
-  return JSON.stringify(value).replaceAll(
-    /[<>&\u2028\u2029]/g,
-    (each) => `\\u${each.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );
-}
-
 /** The parts as one module: they import only from each other, and no two of them give anything the same name. */
 async function program(): Promise<string> {
   const parts = PARTS.map(async (part) => {
-    const text = await readFile(new URL(`./${part}.js`, import.meta.url), 'utf8');
+    const text = await readFile(new URL(part, import.meta.url), 'utf8');
     return text.replaceAll(/^import [^;]*;\n/gm, '').replaceAll(/^export (?=const|function|class)/gm, '');
   });
   return (await Promise.all(parts)).join('\n');

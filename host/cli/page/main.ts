@@ -1,15 +1,10 @@
 /** The page's program: what is shown follows from the group that is open, the function that is chosen, and the search. */
+import { buttonOf, element, find, tabs } from '../../observe/page/elements.ts';
 import { describeFunction } from './detail.ts';
-import { FunctionTable } from './list.ts';
+import { functionTable } from './list.ts';
 import { TreeMap } from './map.ts';
-import { STATES, boxesOf, element, showBytes } from './model.ts';
+import { STATES, boxesOf, showBytes } from './model.ts';
 import type { Box, PageData } from './model.ts';
-
-function find(id: string): HTMLElement {
-  const found = document.getElementById(id);
-  if (found === null) throw new Error(`the page has no ${id}`);
-  return found;
-}
 
 function start(data: PageData): void {
   const root = boxesOf(data);
@@ -23,7 +18,7 @@ function start(data: PageData): void {
   const names = data.names.map((name) => name.toLowerCase());
 
   const map = new TreeMap(data, root, panes.map, enter, choose);
-  const table = new FunctionTable(data, panes.table, choose);
+  const table = functionTable(data, panes.table, choose);
 
   function enter(box: Box): void {
     open = box;
@@ -31,10 +26,9 @@ function start(data: PageData): void {
     for (let each: Box | null = box; each !== null; each = each.parent) crumbs.unshift(each);
     find('crumbs').replaceChildren(
       ...crumbs.map((each) => {
-        const button = element('button', 'link', null, element('bdi', '', each === root ? 'all functions' : each.name));
-        button.type = 'button';
+        const label = element('bdi', '', each === root ? 'all functions' : each.name);
+        const button = buttonOf('link', label, () => enter(each));
         if (each === box) button.setAttribute('aria-current', 'location');
-        button.addEventListener('click', () => enter(each));
         return element('li', '', null, button);
       }),
       element('li', 'note', `${box.functions} functions, ${showBytes(box.bytes)}`),
@@ -70,26 +64,10 @@ function start(data: PageData): void {
     refresh();
   }
 
-  function view(which: 'map' | 'table'): void {
-    for (const each of ['map', 'table'] as const) {
-      panes[each].hidden = each !== which;
-      find(`to-${each}`).setAttribute('aria-selected', String(each === which));
-      find(`to-${each}`).tabIndex = each === which ? 0 : -1;
-    }
-    find('crumbs').hidden = which === 'table';
-    if (which === 'table') table.draw();
-  }
-
-  for (const which of ['map', 'table'] as const) {
-    const tab = find(`to-${which}`);
-    tab.addEventListener('click', () => view(which));
-    tab.addEventListener('keydown', ({ key }) => {
-      if (key !== 'ArrowLeft' && key !== 'ArrowRight') return;
-      const other = which === 'map' ? 'table' : 'map';
-      view(other);
-      find(`to-${other}`).focus();
-    });
-  }
+  tabs(['map', 'table'], (name) => {
+    find('crumbs').hidden = name === 'table';
+    if (name === 'table') table.draw();
+  });
   search.addEventListener('input', look);
   search.addEventListener('keydown', ({ key }) => {
     const [first] = [...(matches ?? [])].sort((left, right) => (data.bytes[right] ?? 0) - (data.bytes[left] ?? 0));
@@ -111,14 +89,13 @@ function start(data: PageData): void {
     ...STATES.flatMap(([name, style, meaning], state) => {
       if (counts[state] === 0) return [];
       const label = element('span', '', `${name} (${counts[state] ?? 0})`);
-      const button = element('button', '', null, element('span', `dot ${style}`), label);
-      button.type = 'button';
-      button.title = meaning;
-      button.setAttribute('aria-pressed', 'false');
-      button.addEventListener('click', () => {
+      const button = buttonOf('', element('span', `dot ${style}`), () => {
         onlyState = onlyState === state ? -1 : state;
         look();
       });
+      button.append(label);
+      button.title = meaning;
+      button.setAttribute('aria-pressed', 'false');
       legend.set(button, state);
       return [element('li', '', null, button)];
     }),

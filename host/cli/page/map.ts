@@ -2,7 +2,8 @@
  * The map: groups as frames, functions as areas. One button at a time can be reached by the tabulator key; the arrow keys go
  * from it to the next one in that direction.
  */
-import { INSTRUMENTED, STATES, element, showBytes } from './model.ts';
+import { element } from '../../observe/page/elements.ts';
+import { INSTRUMENTED, STATES, showBytes } from './model.ts';
 import type { Box, PageData } from './model.ts';
 import { squarify } from './squarify.ts';
 import type { Rectangle } from './squarify.ts';

@@ -2,8 +2,6 @@
 
 /** Compact, since there may be a hundred thousand functions. Lists are parallel, one entry for each function. */
 export interface PageData {
-  readonly title: string;
-  readonly summary: readonly (readonly [label: string, value: string])[];
   readonly indices: readonly number[];
   readonly names: readonly string[];
   readonly bytes: readonly number[];
@@ -101,18 +99,4 @@ function withoutParts(name: string, parts: readonly string[]): string {
 export function showBytes(count: number): string {
   if (count < 1000) return `${count} bytes`;
   return count < 1_000_000 ? `${(count / 1000).toFixed(1)} kB` : `${(count / 1_000_000).toFixed(2)} MB`;
-}
-
-/** An element with text; names of functions come into the page by no other way than as text. */
-export function element<K extends keyof HTMLElementTagNameMap>(
-  tag: K,
-  style: string,
-  text: string | null = null,
-  ...children: readonly Node[]
-): HTMLElementTagNameMap[K] {
-  const made = document.createElement(tag);
-  if (style !== '') made.className = style;
-  if (text !== null) made.append(text);
-  made.append(...children);
-  return made;
 }

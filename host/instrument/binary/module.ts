@@ -193,7 +193,8 @@ export function functionImports(outline: Outline): Import[] {
   return outline.imports.filter((each) => each.kind === 'function');
 }
 
-function checkMagic(bytes: Uint8Array): void {
+/** @throws FiberError `NOT_WASM`, which says what it is instead */
+export function checkMagic(bytes: Uint8Array): void {
   const word = (at: number): number =>
     (bytes[at] ?? 0) | ((bytes[at + 1] ?? 0) << 8) | ((bytes[at + 2] ?? 0) << 16) | ((bytes[at + 3] ?? 0) << 24);
   if (bytes.length === 0) throw new FiberError('NOT_WASM', 'The input is empty: it has 0 bytes.');

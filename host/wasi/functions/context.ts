@@ -1,4 +1,5 @@
 /** What the functions of WASI share: the program they serve. One of them is a method of its part, named as the guest names it. */
+import type { Calls } from '../calls.ts';
 import type { DescriptorTable } from '../descriptors.ts';
 import type { GuestMemory } from '../memory.ts';
 import type { Clock } from '../clock.ts';
@@ -7,6 +8,7 @@ import type { Steps } from '../steps.ts';
 export interface Context {
   readonly memory: GuestMemory;
   readonly descriptors: DescriptorTable;
+  readonly calls: Calls;
   readonly clock: Clock;
   readonly args: readonly string[];
   /** `NAME=value` */
@@ -16,8 +18,6 @@ export interface Context {
   readonly started: bigint;
   /** Ends the program; never returns. */
   exit(code: number): never;
-  /** Aborted when the fiber that is in this call is cancelled. To be asked for before the first wait. */
-  signal(): AbortSignal | null;
   /** May the caller be made to wait? */
   canWait(): boolean;
   /** Does another implementation answer for that descriptor? */

@@ -16,7 +16,7 @@ const MOST_BYTES = 16 << 20;
 const MOST_POSITION = BigInt(Number.MAX_SAFE_INTEGER);
 
 export function dataFunctions(context: Context): WasiFunctions {
-  const { memory, descriptors } = context;
+  const { memory, descriptors, calls } = context;
 
   /** Hands what was read to the guest. */
   function give(vectors: readonly Vector[], resultAt: number, bytes: Uint8Array): void {
@@ -37,9 +37,16 @@ export function dataFunctions(context: Context): WasiFunctions {
     if (!input.ready && (flags & FDFLAGS.NONBLOCK) !== 0) {
       // What is to come can only come if the event loop gets its turn.
       if (context.canWait()) yield* settle(Promise.race([input.whenReady(), eventLoopTurn()]));
+      calls.mustBeAwaited();
       if (!input.ready) throw new FileError('EAGAIN', 'there is no input yet');
     }
-    return yield* input.read(length);
+    if (length === 0) return new Uint8Array(0);
+    while (!input.ready) {
+      yield* settle(input.whenReady());
+      // What has come is for somebody who waits for it.
+      calls.mustBeAwaited();
+    }
+    return input.take(length);
   }
 
   return {
@@ -53,7 +60,7 @@ export function dataFunctions(context: Context): WasiFunctions {
         return;
       }
       yield* descriptor.lock.run(function* () {
-        const bytes = yield* settle(descriptor.file.read(length, descriptor.position));
+        const bytes = yield* calls.look(descriptor.file.read(length, descriptor.position));
         give(vectors, resultAt, bytes);
         descriptor.position += bytes.length;
       });
@@ -64,7 +71,7 @@ export function dataFunctions(context: Context): WasiFunctions {
       const vectors = memory.vectors(vectorsAt, count);
       memory.check(resultAt, 4);
       const position = positionOf(offset);
-      give(vectors, resultAt, yield* settle(file.read(Math.min(totalOf(vectors), MOST_BYTES), position)));
+      give(vectors, resultAt, yield* calls.look(file.read(Math.min(totalOf(vectors), MOST_BYTES), position)));
     },
 
     *fd_write(fd: number, vectorsAt: number, count: number, resultAt: number): Steps<void> {
@@ -82,8 +89,8 @@ export function dataFunctions(context: Context): WasiFunctions {
         yield* descriptor.output.write(bytes);
       } else {
         yield* descriptor.lock.run(function* () {
-          const position = descriptor.appends ? (yield* settle(descriptor.file.stat())).size : descriptor.position;
-          yield* writeFile(descriptor, bytes, position);
+          const position = descriptor.appends ? (yield* calls.look(descriptor.file.stat())).size : descriptor.position;
+          yield* writeFile(context, descriptor, bytes, position);
           descriptor.position = position + length;
         });
       }
@@ -97,7 +104,8 @@ export function dataFunctions(context: Context): WasiFunctions {
       const position = positionOf(offset);
       const bytes = memory.gather(vectors, MOST_BYTES);
       const { length } = bytes;
-      yield* writeFile(descriptor, bytes, position);
+      // It moves nothing, but whoever closes the descriptor waits for it.
+      yield* descriptor.lock.run(() => writeFile(context, descriptor, bytes, position));
       memory.setUint32(resultAt, length);
     },
 
@@ -110,7 +118,7 @@ export function dataFunctions(context: Context): WasiFunctions {
       yield* descriptor.lock.run(function* () {
         let from = 0;
         if (whence === WHENCE.CUR) from = descriptor.position;
-        else if (whence === WHENCE.END) from = (yield* settle(descriptor.file.stat())).size;
+        else if (whence === WHENCE.END) from = (yield* calls.look(descriptor.file.stat())).size;
         const position = BigInt(from) + by;
         if (position < 0n || position > MOST_POSITION) throw new FileError('EINVAL', `no file has a place ${position}`);
         descriptor.position = Number(position);
@@ -124,11 +132,16 @@ export function dataFunctions(context: Context): WasiFunctions {
   };
 }
 
-function* writeFile(descriptor: FileDescriptor, bytes: Uint8Array<ArrayBuffer>, position: number): Steps<void> {
-  const { file } = descriptor;
-  if (file.write === undefined) throw new FileError('EROFS', 'the file cannot be written to');
-  if (bytes.length > 0) yield* settle(file.write(bytes, position));
-  if (descriptor.syncs) yield* settle(file.sync?.());
+function* writeFile(
+  { calls }: Context,
+  { file, syncs }: FileDescriptor,
+  bytes: Uint8Array<ArrayBuffer>,
+  position: number,
+): Steps<void> {
+  const { write } = file;
+  if (write === undefined) throw new FileError('EROFS', 'the file cannot be written to');
+  yield* calls.change(() => (bytes.length > 0 ? write.call(file, bytes, position) : undefined));
+  if (syncs) yield* settle(file.sync?.());
 }
 
 /** An offset that a file can have. */

@@ -13,14 +13,14 @@ import { type DirectoryDescriptor, STREAM_STAT, filetypeOf } from '../descriptor
 import { FileError } from '../errors.ts';
 import type { Entry, Stat, Times } from '../file-system.ts';
 import type { GuestMemory } from '../memory.ts';
-import { type Steps, settle } from '../steps.ts';
+import { type Steps, perform, settle } from '../steps.ts';
 import { type Context, type WasiFunctions } from './context.ts';
 import { positionOf } from './data.ts';
 
 const utf8 = new TextEncoder();
 
 export function descriptorFunctions(context: Context): WasiFunctions {
-  const { memory, descriptors, clock } = context;
+  const { memory, descriptors, clock, calls } = context;
 
   function preopen(fd: number): { readonly path: Uint8Array } {
     const descriptor = descriptors.get(fd, 0n);
@@ -41,14 +41,14 @@ export function descriptorFunctions(context: Context): WasiFunctions {
       if (length === 0n) throw new FileError('EINVAL', 'no bytes to allocate');
       const end = positionOf(offset + length);
       yield* lock.run(function* () {
-        if ((yield* settle(file.stat())).size >= end) return;
-        if (file.resize === undefined) throw new FileError('EROFS', 'the file cannot be written to');
-        yield* settle(file.resize(end));
+        if ((yield* calls.look(file.stat())).size >= end) return;
+        yield* calls.change(() => writable(file.resize).call(file, end));
       });
     },
 
     *fd_close(fd: number): Steps<void> {
-      yield* descriptors.take(fd).close();
+      const descriptor = descriptors.take(fd);
+      yield* calls.change(() => perform(descriptor.close()));
     },
 
     *fd_datasync(fd: number): Steps<void> {
@@ -98,17 +98,19 @@ export function descriptorFunctions(context: Context): WasiFunctions {
     *fd_filestat_set_size(fd: number, size: bigint): Steps<void> {
       const { file, lock } = descriptors.file(fd, RIGHTS.FD_FILESTAT_SET_SIZE);
       const bytes = positionOf(size);
-      if (file.resize === undefined) throw new FileError('EROFS', 'the file cannot be written to');
-      const { resize } = file;
-      yield* lock.run(() => settle(resize.call(file, bytes)));
+      const resize = writable(file.resize);
+      yield* lock.run(() => calls.change(() => resize.call(file, bytes)));
     },
 
     *fd_filestat_set_times(fd: number, accessed: bigint, modified: bigint, flags: number): Steps<void> {
       const descriptor = descriptors.get(fd, RIGHTS.FD_FILESTAT_SET_TIMES);
       const times = timesOf(accessed, modified, flags, clock.realtime());
-      if (descriptor.kind === 'file') yield* settle(writable(descriptor.file.setTimes).call(descriptor.file, times));
-      else if (descriptor.kind === 'directory') {
-        yield* settle(writable(descriptor.directory.setTimes).call(descriptor.directory, null, times));
+      if (descriptor.kind === 'file') {
+        const { file } = descriptor;
+        yield* calls.change(() => writable(file.setTimes).call(file, times));
+      } else if (descriptor.kind === 'directory') {
+        const { directory } = descriptor;
+        yield* calls.change(() => writable(directory.setTimes).call(directory, null, times));
       } else throw new FileError('EINVAL', 'a stream has no times');
     },
 
@@ -148,7 +150,7 @@ export function descriptorFunctions(context: Context): WasiFunctions {
 
     *fd_renumber(from: number, to: number): Steps<void> {
       const replaced = descriptors.renumber(from, to);
-      if (replaced !== null) yield* replaced.close();
+      if (replaced !== null) yield* calls.change(() => perform(replaced.close()));
     },
   };
 }

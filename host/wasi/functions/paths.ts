@@ -1,11 +1,12 @@
 /** What is done to names below a directory that the program has open. */
 import { ALL_FDFLAGS, ALL_OFLAGS, ALL_RIGHTS, LOOKUPFLAGS, OFLAGS, RIGHTS } from '../abi.ts';
+import type { Calls } from '../calls.ts';
 import { DirectoryDescriptor, FileDescriptor, filetypeOf } from '../descriptors.ts';
 import { FileError } from '../errors.ts';
-import type { Stat } from '../file-system.ts';
+import type { OpenFile, Stat } from '../file-system.ts';
 import { beneathMounts } from '../mounts.ts';
 import { type Place, nameOf, statOf, walk } from '../paths.ts';
-import { type Steps, settle } from '../steps.ts';
+import { type Awaitable, type Steps, settle } from '../steps.ts';
 import type { Context, WasiFunctions } from './context.ts';
 import { timesOf, writable, writeStat } from './descriptors.ts';
 
@@ -14,7 +15,7 @@ const utf8 = new TextEncoder();
 const follows = (flags: number): boolean => (flags & LOOKUPFLAGS.SYMLINK_FOLLOW) !== 0;
 
 export function pathFunctions(context: Context): WasiFunctions {
-  const { memory, descriptors, clock } = context;
+  const { memory, descriptors, clock, calls } = context;
 
   /** Walks a path that stands in the guest's memory, from a descriptor that must have these rights. */
   function* at<T>(
@@ -34,7 +35,7 @@ export function pathFunctions(context: Context): WasiFunctions {
       yield* at(fd, RIGHTS.PATH_CREATE_DIRECTORY, pathAt, length, false, function* (place) {
         const { directory } = place;
         const name = nameOf(place, 'EEXIST');
-        yield* settle(writable(directory.createDirectory).call(directory, name));
+        yield* calls.change(() => writable(directory.createDirectory).call(directory, name));
       });
     },
 
@@ -58,7 +59,7 @@ export function pathFunctions(context: Context): WasiFunctions {
         const { directory, name } = place;
         const times = timesOf(accessed, modified, which, clock.realtime());
         yield* statOf(place);
-        yield* settle(writable(directory.setTimes).call(directory, name, times));
+        yield* calls.change(() => writable(directory.setTimes).call(directory, name, times));
       });
     },
 
@@ -81,7 +82,9 @@ export function pathFunctions(context: Context): WasiFunctions {
           if ((yield* statOf(from)).type === 'directory') throw new FileError('EPERM', `${source} is a directory`);
           const name = yield* freeName(to);
           const { directory } = from;
-          yield* settle(writable(directory.link).call(directory, source, beneathMounts(to.directory, name), name));
+          yield* calls.change(() =>
+            writable(directory.link).call(directory, source, beneathMounts(to.directory, name), name),
+          );
         }),
       );
     },
@@ -113,8 +116,9 @@ export function pathFunctions(context: Context): WasiFunctions {
         throw new FileError('EINVAL', 'a directory is not made by opening it');
       }
       const follow = follows(lookup) && !(creates && (oflags & OFLAGS.EXCL) !== 0);
-      const opened = yield* at(fd, RIGHTS.PATH_OPEN, pathAt, length, follow, (place) => open(place, wanted));
+      const opened = yield* at(fd, RIGHTS.PATH_OPEN, pathAt, length, follow, (place) => open(calls, place, wanted));
       try {
+        memory.check(resultAt, 4);
         memory.setUint32(resultAt, descriptors.add(opened));
       } catch (error) {
         yield* opened.close();
@@ -147,7 +151,7 @@ export function pathFunctions(context: Context): WasiFunctions {
         const { directory } = place;
         const name = nameOf(place, 'EINVAL');
         if ((yield* statOf(place)).type !== 'directory') throw new FileError('ENOTDIR', `${name} is no directory`);
-        yield* settle(writable(directory.removeDirectory).call(directory, name));
+        yield* calls.change(() => writable(directory.removeDirectory).call(directory, name));
       });
     },
 
@@ -167,7 +171,7 @@ export function pathFunctions(context: Context): WasiFunctions {
           const { type } = yield* statOf(from);
           if (to.slash && type !== 'directory') throw new FileError('ENOTDIR', `${source} is no directory`);
           const into = beneathMounts(to.directory, target);
-          yield* settle(writable(directory.rename).call(directory, source, into, target));
+          yield* calls.change(() => writable(directory.rename).call(directory, source, into, target));
         }),
       );
     },
@@ -180,7 +184,7 @@ export function pathFunctions(context: Context): WasiFunctions {
         if (target.includes('\0')) throw new FileError('EINVAL', 'the target has a NUL in it');
         const { directory } = place;
         const name = yield* freeName(place);
-        yield* settle(writable(directory.symlink).call(directory, name, target));
+        yield* calls.change(() => writable(directory.symlink).call(directory, name, target));
       });
     },
 
@@ -189,7 +193,7 @@ export function pathFunctions(context: Context): WasiFunctions {
         const { directory } = place;
         const name = nameOf(place, 'EISDIR');
         if ((yield* statOf(place)).type === 'directory') throw new FileError('EISDIR', `${name} is a directory`);
-        yield* settle(writable(directory.removeFile).call(directory, name));
+        yield* calls.change(() => writable(directory.removeFile).call(directory, name));
       });
     },
   };
@@ -208,7 +212,7 @@ interface Wanted {
   readonly fdflags: number;
 }
 
-function* open(place: Place, wanted: Wanted): Steps<FileDescriptor | DirectoryDescriptor> {
+function* open(calls: Calls, place: Place, wanted: Wanted): Steps<FileDescriptor | DirectoryDescriptor> {
   const { directory, name, slash } = place;
   const { oflags, rights, fdflags } = wanted;
   const create = (oflags & OFLAGS.CREAT) !== 0;
@@ -226,7 +230,9 @@ function* open(place: Place, wanted: Wanted): Steps<FileDescriptor | DirectoryDe
   if (found === null && directory.removeFile === undefined) throw new FileError('EROFS', `${name} cannot be made`);
   const read = (rights & RIGHTS.FD_READ) !== 0n;
   const write = truncate || (rights & (RIGHTS.FD_WRITE | RIGHTS.FD_ALLOCATE | RIGHTS.FD_FILESTAT_SET_SIZE)) !== 0n;
-  const file = yield* settle(directory.openFile(name, { read, write, create, exclusive, truncate }));
+  const mode = { read, write, create, exclusive, truncate };
+  const opening = (): Awaitable<OpenFile> => directory.openFile(name, mode);
+  const file = create || truncate ? yield* calls.change(opening) : yield* settle(opening());
   if (write && file.write === undefined) {
     yield* settle(file.close?.());
     throw new FileError('EROFS', `${name} cannot be written to`);

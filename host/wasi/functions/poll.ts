@@ -81,8 +81,8 @@ function check(subscriptions: readonly Subscription[]): Happened[] {
   });
 }
 
-function* wait({ clock, canWait, signal }: Context, subscriptions: readonly Subscription[]): Steps<Happened[]> {
-  const cancelled = canWait() ? signal() : null;
+function* wait({ clock, canWait, calls }: Context, subscriptions: readonly Subscription[]): Steps<Happened[]> {
+  const cancelled = canWait() ? calls.signal : null;
   for (let isFirst = true; ; isFirst = false) {
     const waits = subscriptions.flatMap((each) => each.happens() ?? []);
     // A program that asks again and again without waiting would keep out what it asks for.

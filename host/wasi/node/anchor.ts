@@ -43,8 +43,14 @@ export async function anchor(directory: string, hold: boolean): Promise<Anchor> 
   return new NamedDirectory(real);
 }
 
+/**
+ * A directory by its descriptor. Its number means another directory as soon as it is closed and given out again, so it is closed
+ * only after everything that was asked for by that number.
+ */
 class HeldDirectory implements Anchor {
   readonly handle: FileHandle;
+  readonly #uses = new Set<Promise<unknown>>();
+  #closing: Promise<void> | null = null;
 
   constructor(handle: FileHandle) {
     this.handle = handle;
@@ -54,14 +60,16 @@ class HeldDirectory implements Anchor {
     return `${DESCRIPTORS}/${this.handle.fd}/${name ?? '.'}`;
   }
 
-  use<T>(work: () => Promise<T>): Promise<T> {
-    return work();
+  use<T>(work: () => Promise<T>, other?: Anchor): Promise<T> {
+    if (other instanceof HeldDirectory) return this.#hold(() => other.#hold(work));
+    return this.#hold(work);
   }
 
   async verify(): Promise<void> {}
 
-  async enter(name: string | null): Promise<Anchor> {
-    return new HeldDirectory(await open(this.at(name), flags.O_RDONLY | flags.O_DIRECTORY | flags.O_NOFOLLOW));
+  enter(name: string | null): Promise<Anchor> {
+    const mode = flags.O_RDONLY | flags.O_DIRECTORY | flags.O_NOFOLLOW;
+    return this.#hold(async () => new HeldDirectory(await open(this.at(name), mode)));
   }
 
   stat(): Promise<BigIntStats> {
@@ -69,7 +77,19 @@ class HeldDirectory implements Anchor {
   }
 
   close(): Promise<void> {
-    return this.handle.close();
+    this.#closing ??= Promise.allSettled(this.#uses).then(() => this.handle.close());
+    return this.#closing;
+  }
+
+  async #hold<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#closing !== null) throw new FileError('EBADF', 'the directory is closed');
+    const use = work();
+    this.#uses.add(use);
+    try {
+      return await use;
+    } finally {
+      this.#uses.delete(use);
+    }
   }
 }
 

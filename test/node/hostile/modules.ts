@@ -57,6 +57,7 @@ export const METADATA: Readonly<Record<string, unknown>> = {
   start: false,
   catchDepth: false,
   globals: [],
+  metered: false,
   options: {},
 };
 

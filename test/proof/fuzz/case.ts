@@ -23,6 +23,8 @@ export interface Form {
   readonly windowSize: number;
   /** Is it promised that the host writes no table? */
   readonly closedTables: boolean;
+  /** Does it pay for its work, and is it pre-empted whenever it is looked at? */
+  readonly metered: boolean;
   /** How many guests of it run at the same time. */
   readonly guests: number;
 }
@@ -50,12 +52,14 @@ export function chooseCase(seed: number): Case {
   const random = new Random(seed);
   const [way, ...others] = random.shuffled(possibleWays());
   const tampering = random.chance(0.3);
+  const metering = random.fork('metering');
   const form = (guests: number, way: Way): Form => ({
     level: random.pick(ALL_LEVELS),
     way,
     debugNames: random.chance(0.5),
     windowSize: random.pick([64, 64, 256, 1024, 16_384]),
     closedTables: !tampering && random.chance(0.5),
+    metered: metering.chance(0.3),
     guests,
   });
   return {
@@ -75,6 +79,7 @@ export async function runCase(
   note: (phase: Phase) => void,
 ): Promise<Result> {
   const counts: Counts = { calls: 0, waits: 0, gates: 0 };
+  const hurry = chosen.forms.some(({ metered }) => metered) ? hurryTime() : null;
   try {
     const compared = await compareForms(chosen, wasm, note, counts);
     return typeof compared === 'string'
@@ -84,8 +89,28 @@ export async function runCase(
     if (error instanceof TooDeep) return { kind: 'skipped', why: "the engine's stack ended" };
     if (error instanceof Difference) return { kind: 'different', what: error.message };
     return { kind: 'different', what: error instanceof Error ? (error.stack ?? error.message) : String(error) };
+  } finally {
+    hurry?.();
   }
 }
+
+/**
+ * Has the clock by which fibers are pre-empted go on a slice each time that it is looked at.
+ *
+ * @returns what ends that
+ */
+function hurryTime(): () => void {
+  const { performance } = globalThis;
+  const before = performance.now;
+  let time = before.call(performance);
+  performance.now = () => (time += SLICE);
+  return () => {
+    performance.now = before;
+  };
+}
+
+/** Milliseconds. */
+const SLICE = 8;
 
 /** @returns the forms that were compared; or why none was */
 async function compareForms(
@@ -128,7 +153,7 @@ async function compareForms(
   note('comparing');
   const subjects: Fibers[] = [];
   for (const { form, result } of instrumented) {
-    const { windowSize, guests } = form;
+    const { windowSize, guests, metered } = form;
     const backend = result.metadata.target;
     for (let number = 1; number <= guests; number++) {
       const name = `${describeForm(form)}${guests > 1 ? `, guest ${number}` : ''}`;
@@ -136,7 +161,7 @@ async function compareForms(
       host.manner = new Sometimes(random.fork(`manner ${subjects.length}`), chosen.waiting);
       try {
         const bytes = result.wasm as Uint8Array<ArrayBuffer>;
-        const subject = await fibers(name, bytes, inspection, host, { backend, windowSize });
+        const subject = await fibers(name, bytes, inspection, host, { backend, windowSize, metered });
         tamper(chosen, subject, inspection, random.fork('tampering'));
         subjects.push(subject);
       } catch (error) {
@@ -151,7 +176,8 @@ async function compareForms(
   const room = { from: chosen.recipe.room, to };
   await compareCalls(expected, subjects, all, room, random.fork('calls'), counts, note);
   // On JSPI other promises are in between, so that several fibers take turns in another order.
-  const asyncify = subjects.filter((each) => each.guest.backend === 'asyncify');
+  // So they do where some are pre-empted and others are not.
+  const asyncify = subjects.filter((each) => each.guest.backend === 'asyncify' && !each.metered);
   if (asyncify.length > 1) await compareBursts(asyncify, all, room, random.fork('bursts'), counts);
   return instrumented.map(({ form }) => form);
 }
@@ -184,8 +210,9 @@ function mixesExceptions(wasm: Uint8Array): boolean {
   );
 }
 
-export function describeForm({ level, way, debugNames, windowSize, closedTables }: Form): string {
-  return `${way} ${level} (window ${windowSize}${debugNames ? ', names' : ''}${closedTables ? ', closed tables' : ''})`;
+export function describeForm({ level, way, debugNames, windowSize, closedTables, metered }: Form): string {
+  const more = [debugNames && 'names', closedTables && 'closed tables', metered && 'metered'].filter((each) => each);
+  return `${way} ${level} (${[`window ${windowSize}`, ...more].join(', ')})`;
 }
 
 export function optionsOf(form: Form, suspending: readonly string[]): InstrumentOptions {
@@ -194,6 +221,7 @@ export function optionsOf(form: Form, suspending: readonly string[]): Instrument
     allocator: [`${OURS}alloc`, `${OURS}free`],
     shadowStack: 'none',
     debugNames: form.debugNames,
+    metered: form.metered,
     ...(form.way === 'jspi' ? {} : { closedTables: form.closedTables }),
     ...LEVELS[form.level],
     ...WAYS[form.way],

@@ -33,6 +33,7 @@ type Raw = (...args: Argument[]) => unknown;
 
 export interface Fibers extends Subject {
   readonly guest: Guest;
+  readonly metered: boolean;
 }
 
 const isNumeric = (type: string): boolean => /^[if](32|64)$/.test(type);
@@ -83,7 +84,7 @@ export async function fibers(
   wasm: Uint8Array<ArrayBuffer>,
   inspection: Inspection,
   host: Host,
-  options: { readonly backend: BackendKind; readonly windowSize: number },
+  { metered, ...options }: { readonly backend: BackendKind; readonly windowSize: number; readonly metered: boolean },
 ): Promise<Fibers> {
   const all = callables(inspection);
   const guest: Guest = await instantiate(wasm, host.imports(inspection.imports), options);
@@ -103,6 +104,7 @@ export async function fibers(
     name,
     host,
     guest,
+    metered,
     memory: exports[`${OURS}memory`] as WebAssembly.Memory,
     tables: tablesOf(exports),
     raw: (name) => exports[name] as Raw,
@@ -135,6 +137,7 @@ function holdsFunctions(table: WebAssembly.Table): boolean {
 
 function globalsOf(exports: WebAssembly.Exports): string {
   return Object.entries(exports)
+    .filter(([name]) => !name.startsWith('wasm-fibers.'))
     .flatMap(([name, each]) => (each instanceof WebAssembly.Global ? [`${name}=${readable(each)}`] : []))
     .join(' ');
 }

@@ -6,11 +6,15 @@ import { loadPlain } from './guest.ts';
 
 const open: Plugin[] = [];
 
-// The first that is instrumented loads Binaryen, for which a browser takes longer than a test may.
+/** Milliseconds. Binaryen is ten megabytes, which a development server may have to bundle first. */
+const FIRST_LOAD = 300_000;
+
+// The first module that is instrumented for Asyncify loads Binaryen, for which a browser takes longer than a test may.
 beforeAll(async () => {
-  const plugin = await Plugin.load(await loadPlain('plugin'), { backend, hostFunctions: functions() });
+  const limits = { loadMs: FIRST_LOAD };
+  const plugin = await Plugin.load(await loadPlain('plugin'), { backend, hostFunctions: functions(), limits });
   await plugin.dispose();
-});
+}, FIRST_LOAD);
 
 afterEach(async () => {
   for (const each of open.splice(0)) {

@@ -44,6 +44,11 @@ export type FiberErrorCode =
   | 'OUT_OF_MEMORY'
   | 'CORRUPT_FRAMES'
   | 'CORRUPT_VALUE'
+  // plugins
+  | 'INVALID_MANIFEST'
+  | 'UNTRUSTED_MODULE'
+  | 'CAPABILITY_DENIED'
+  | 'HOST_FUNCTION_FAILED'
   // the instrumenter
   | 'UNSUPPORTED_FEATURE'
   | 'ALREADY_INSTRUMENTED'
@@ -78,6 +83,8 @@ export class FiberError extends Error {
   declare readonly promise?: PromiseLike<unknown>;
   /** Which limit it was, of `LIMIT_REACHED`: as the option is called that sets it. */
   declare readonly limit?: string;
+  /** The plugin that failed, if it was one (`wasm-fibers/plugin`). */
+  declare readonly plugin?: { readonly name: string; readonly version: string };
 
   constructor(
     code: FiberErrorCode,

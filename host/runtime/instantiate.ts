@@ -79,7 +79,10 @@ export async function instantiateWith<E>(
       exports: instance.exports,
       memory,
       options: checked,
-      callSync: (fn, args) => backend.callSync(fn, args),
+      callSync: (fn, args) => {
+        const run = (): unknown => backend.callSync(fn, args);
+        return meter === null ? run() : meter.callOwn(run, (error) => scheduler.broken(error));
+      },
     });
     const managed = metadata?.stack?.kind === 'assemblyscript';
     scheduler.attach(guest as unknown as Guest, { managed, binding, oneAtATime, meter });

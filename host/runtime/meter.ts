@@ -32,6 +32,8 @@ const LIMITS = [
 const PORTIONS = 16;
 const LEAST_PORTION = 1 << 8;
 const MOST_PORTION = 1 << 26;
+/** Allocators take microseconds. */
+const OWN_CALL_MS = 100;
 
 export class Meter {
   readonly #options: CheckedOptions;
@@ -50,6 +52,10 @@ export class Meter {
   #syncDeadline: number | null = null;
   /** Why a sync call was ended. */
   failure: FiberError | null = null;
+  /** Why a call of the runtime's own was ended. */
+  #ownFailure: FiberError | null = null;
+  /** Such a call runs. */
+  #isOwn = false;
 
   constructor(options: CheckedOptions, canPause: () => boolean) {
     this.#options = options;
@@ -101,10 +107,43 @@ export class Meter {
 
   /** Runs a call that cannot be pre-empted; what it uses is used by the fiber below it, if there is one. */
   callSync<T>(call: () => T): T {
+    const { timeout } = this.#options.limits;
+    return this.#callUntil(timeout === undefined ? Infinity : performance.now() + timeout, call);
+  }
+
+  /**
+   * The same for what the runtime itself needs of the guest, which is room. No fiber pays for it, since it depends on what others
+   * have left; and a guest whose allocator does not end is given up.
+   *
+   * @param broken told, later, that the guest cannot be used any more
+   * @throws FiberError `TIMEOUT`, `LIMIT_REACHED`
+   */
+  callOwn<T>(call: () => T, broken: (error: unknown) => void): T {
+    // One after the other, calls of a hostile guest would hold the thread for as long as there are fibers.
+    if (this.#ownFailure !== null) throw this.#ownFailure;
+    const fiber = this.#fiber;
+    this.#charge();
+    this.#fiber = null;
+    this.#isOwn = true;
+    try {
+      return this.#callUntil(performance.now() + OWN_CALL_MS, call);
+    } catch (error) {
+      const { failure } = this;
+      if (failure === null) throw error;
+      this.#ownFailure = failure;
+      queueMicrotask(() => broken(failure));
+      throw failure;
+    } finally {
+      this.#isOwn = false;
+      this.#fiber = fiber;
+      this.#grant(left(fiber));
+    }
+  }
+
+  #callUntil<T>(deadline: number, call: () => T): T {
     const outer = this.#syncDeadline;
     this.#charge();
-    const { timeout } = this.#options.limits;
-    this.#syncDeadline = outer ?? (timeout === undefined ? Infinity : performance.now() + timeout);
+    this.#syncDeadline = outer === null ? deadline : Math.min(outer, deadline);
     this.failure = null;
     this.#grant(Infinity);
     try {
@@ -193,7 +232,9 @@ export class Meter {
     const { timeout } = this.#options.limits;
     this.failure = new FiberError(
       'TIMEOUT',
-      `A sync call did not end within the guest's limit of ${timeout} ms. Call guest.exports instead, which lets others run meanwhile.`,
+      this.#isOwn
+        ? `The guest's allocator did not end within ${OWN_CALL_MS} ms when a fiber needed room.`
+        : `A sync call did not end within the guest's limit of ${timeout} ms. Call guest.exports instead, which lets others run meanwhile.`,
     );
     throw makeTrap();
   }

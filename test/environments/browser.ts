@@ -13,7 +13,7 @@ export function browserEnvironment(browser: 'chromium' | 'firefox', provider: Br
     // Two browsers that run at once must not write each other's bundles.
     cacheDir: `node_modules/.vite/${process.env['FIBERS_ENVIRONMENT'] ?? browser}`,
     // Found while tests run, a dependency to be bundled makes Vite reload the page under them.
-    optimizeDeps: { include: ['fast-check', '@wasmer/wasi', '@bjorn3/browser_wasi_shim'], entries: [] },
+    optimizeDeps: { include: ['fast-check', '@wasmer/wasi', '@bjorn3/browser_wasi_shim', 'binaryen'], entries: [] },
     test: {
       ...commonTestOptions,
       provide: provide(!withoutJspi),

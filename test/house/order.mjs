@@ -25,6 +25,7 @@ const PACKAGES = {
   binaryen: ['instrument/'],
   assemblyscript: ['assemblyscript/'],
   '@wasmer/wasi': ['wasi/'],
+  valibot: ['plugin/'],
   commander: ['cli/'],
 };
 

@@ -52,9 +52,14 @@ test('the tarball holds nothing but the build of host/, assembly/ and the papers
   expect(packed.files.map((file) => file.path).filter((file) => !belongs.test(file))).toEqual([]);
 });
 
-test('installing it brings only what the command line and source maps need', async () => {
+test('installing it brings only what the command line, source maps and plugins need', async () => {
   const installed = await readdir(path.join(project, 'node_modules'));
-  expect(installed.filter((name) => !name.startsWith('.')).sort()).toEqual(['@jridgewell', 'commander', 'wasm-fibers']);
+  expect(installed.filter((name) => !name.startsWith('.')).sort()).toEqual([
+    '@jridgewell',
+    'commander',
+    'valibot',
+    'wasm-fibers',
+  ]);
 });
 
 test("no development dependency puts a 'node' of its own before the machine's", () => {

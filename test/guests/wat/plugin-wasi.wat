@@ -1,0 +1,48 @@
+;; instrument: --suspending wasi_snapshot_preview1.* --allocator memory.grow
+;; A plugin that uses WASI: each export is one thing that it may or may not have of the host.
+(module
+  (import "wasi_snapshot_preview1" "clock_time_get" (func $clock_time_get (param i32 i64 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "random_get" (func $random_get (param i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "environ_sizes_get" (func $environ_sizes_get (param i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "environ_get" (func $environ_get (param i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "fd_write" (func $fd_write (param i32 i32 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "fd_read" (func $fd_read (param i32 i32 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "path_open" (func $path_open (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "proc_exit" (func $proc_exit (param i32)))
+  (memory (export "memory") 2)
+  (global $heap (mut i32) (i32.const 4096))
+  (global $ready (mut i32) (i32.const 0))
+  (func (export "_initialize") (global.set $ready (i32.const 1)))
+  (func (export "ready") (result i32) (global.get $ready))
+  (func (export "alloc") (param $len i32) (result i32)
+    (global.set $heap (i32.add (global.get $heap) (local.get $len)))
+    (i32.sub (global.get $heap) (local.get $len)))
+  (func $pack (param $at i32) (param $len i32) (result i64)
+    (i64.or (i64.shl (i64.extend_i32_u (local.get $at)) (i64.const 32)) (i64.extend_i32_u (local.get $len))))
+
+  ;; Error numbers.
+  (func (export "time") (result i32) (call $clock_time_get (i32.const 0) (i64.const 1) (i32.const 64)))
+  (func (export "random") (result i32) (call $random_get (i32.const 64) (i32.const 8)))
+  ;; The seconds since 1970.
+  (func (export "seconds") (result i64)
+    (drop (call $clock_time_get (i32.const 0) (i64.const 1) (i32.const 64)))
+    (i64.div_u (i64.load (i32.const 64)) (i64.const 1000000000)))
+  ;; All variables, each ended by a zero byte.
+  (func (export "environment") (param i32 i32) (result i64)
+    (drop (call $environ_sizes_get (i32.const 64) (i32.const 68)))
+    (drop (call $environ_get (i32.const 128) (i32.const 1024)))
+    (call $pack (i32.const 1024) (i32.load (i32.const 68))))
+  (func (export "print") (param i32 i32)
+    (i32.store (i32.const 64) (local.get 0))
+    (i32.store (i32.const 68) (local.get 1))
+    (drop (call $fd_write (i32.const 1) (i32.const 64) (i32.const 1) (i32.const 72))))
+  ;; The content of a file below the first directory; empty if there is none.
+  (func (export "read") (param i32 i32) (result i64)
+    (if (call $path_open (i32.const 3) (i32.const 0) (local.get 0) (local.get 1) (i32.const 0) (i64.const 2) (i64.const 0)
+        (i32.const 0) (i32.const 64))
+      (then (return (i64.const 0))))
+    (i32.store (i32.const 72) (i32.const 2048))
+    (i32.store (i32.const 76) (i32.const 1024))
+    (drop (call $fd_read (i32.load (i32.const 64)) (i32.const 72) (i32.const 1) (i32.const 80)))
+    (call $pack (i32.const 2048) (i32.load (i32.const 80))))
+  (func (export "exit") (param i32) (call $proc_exit (local.get 0))))

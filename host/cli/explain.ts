@@ -26,7 +26,7 @@ function describe(it: Explanation, style: Style): string {
   const where = [
     func.imported ? 'import' : `function ${func.index}`,
     ...(func.imported ? [] : [bytes(func.bytes)]),
-    ...(func.exported.length === 0 ? [] : [`exported as ${func.exported.map(printable).join(', ')}`]),
+    ...(func.exported.length === 0 ? [] : [`exported as ${func.exported.map((name) => printable(name)).join(', ')}`]),
     ...(func.place === null ? [] : [showPlace(func.place)]),
   ];
   const lines = [`${style.bold(printable(func.name))}  ${style.dim(where.join(', '))}`, printable(it.because)];

@@ -94,7 +94,9 @@ function dataOf(
     how,
     hows: [...hows.keys()],
     places: functions.map(({ place }) => (place === null ? null : `${printable(place.file)}:${place.line}`)),
-    exported: functions.map(({ exported }) => (exported.length === 0 ? null : exported.map(printable).join(', '))),
+    exported: functions.map(({ exported }) =>
+      exported.length === 0 ? null : exported.map((name) => printable(name)).join(', '),
+    ),
     after: functions.some((each) => each.after !== null) ? functions.map((each) => each.after) : null,
     imports: report.imports.map((each) => printable(each.name)),
     groups: groupOf(report.groups),

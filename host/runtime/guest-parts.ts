@@ -15,6 +15,8 @@ export interface GuestParts {
   /** Null only where nothing is kept in memory. */
   readonly memory: WebAssembly.Memory | null;
   readonly options: CheckedOptions;
+  /** Runs code of the guest that no fiber is to pay for. */
+  own<T>(call: () => T): T;
   /** Calls a guest function that must not suspend. */
   callSync(fn: GuestFunction, args: readonly unknown[]): unknown;
 }

@@ -75,14 +75,14 @@ export async function instantiateWith<E>(
     // The types of the exports are the caller's to know.
     const guest = new EmbeddedGuest(scheduler, module, instance, memory, binding) as unknown as Guest<E>;
     meter?.attach(instance.exports);
+    const own = <T>(call: () => T): T =>
+      meter === null ? call() : meter.callOwn(call, (error) => scheduler.broken(error));
     const oneAtATime = scheduler.connection.attach({
       exports: instance.exports,
       memory,
       options: checked,
-      callSync: (fn, args) => {
-        const run = (): unknown => backend.callSync(fn, args);
-        return meter === null ? run() : meter.callOwn(run, (error) => scheduler.broken(error));
-      },
+      callSync: (fn, args) => own(() => backend.callSync(fn, args)),
+      own,
     });
     const managed = metadata?.stack?.kind === 'assemblyscript';
     scheduler.attach(guest as unknown as Guest, { managed, binding, oneAtATime, meter });

@@ -508,7 +508,9 @@ export class Scheduler implements FiberOwner, BackendHooks {
         this.#poisonWith(error, `the fiber ${fiber.label} trapped in it, and onTrap is 'poison'`);
       }
     }
-    this.#emit?.({ type: 'end', fiber, ...(failed && { error }) });
+    // Whatever the guest made of its cancellation, that is what the result rejects with.
+    const { cancellation } = fiber;
+    this.#emit?.({ type: 'end', fiber, ...((failed || cancellation !== null) && { error: cancellation ?? error }) });
     // Before the turn is over: what the guest has left to do may be started in it.
     this.#binding?.ended?.(fiber, failed, error);
     if (fiber.turn !== null) this.#turns?.leave(fiber.turn);

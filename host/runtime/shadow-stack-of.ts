@@ -7,7 +7,7 @@ import { assemblyScriptShadowStack, llvmShadowStack, type StackAccess } from './
 
 /** @param reserved bytes at the top of an LLVM guest's own stack that are taken */
 export function instrumentedShadowStack(
-  { metadata, exports, options }: GuestParts,
+  { metadata, exports, options, own }: GuestParts,
   reserved: number,
   allocate: Allocate | null,
 ): ShadowStack {
@@ -22,10 +22,16 @@ export function instrumentedShadowStack(
       allocate,
     });
   } else if (metadata.stack?.kind === 'assemblyscript') {
-    shadow = assemblyScriptShadowStack(stackAccess(exports), {
+    const keeper = {
       save: guestFunction(exports, '__fibers_save') as (low: number, high: number) => number,
       restore: guestFunction(exports, '__fibers_restore') as (handle: number, low: number, high: number) => void,
-    });
+    };
+    // How often they are called depends on who else runs.
+    const unpaid = {
+      save: (low: number, high: number) => own(() => keeper.save(low, high)),
+      restore: (handle: number, low: number, high: number) => own(() => keeper.restore(handle, low, high)),
+    };
+    shadow = assemblyScriptShadowStack(stackAccess(exports), metadata.metered ? unpaid : keeper);
   }
   if (metadata.globals.length === 0) return shadow;
   return withGlobals(

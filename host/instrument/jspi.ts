@@ -6,6 +6,7 @@ import { FiberError } from '../errors.ts';
 import { appendSection } from './binary/custom-section.ts';
 import { Writer } from './binary/writer.ts';
 import type { Binaryen } from './binaryen.ts';
+import { hintChecks } from './metering/hints.ts';
 import { emit, optimise, readModule } from './optimizer.ts';
 import { describe, keepsNames } from './plan.ts';
 import type { Plan, Report, Rewritten } from './plan.ts';
@@ -39,8 +40,12 @@ function isValid(wasm: Uint8Array): boolean {
 
 type Written = Pick<Rewritten, 'wasm' | 'sourceMap'>;
 
-function write(plan: Plan, { outline, sourceMap, functionNames }: Preparation, report: Report): Written {
+function write(plan: Plan, preparation: Preparation, report: Report): Written {
   report('writing', 'writing the instrumented module');
+  const { functionNames } = preparation;
+  const { outline, sourceMap } = plan.settings.metered
+    ? hintChecks(preparation.outline, preparation.sourceMap)
+    : preparation;
   const { bytes } = outline;
   if (sourceMap === null) return { wasm: bytes, sourceMap: null };
   const url = plan.settings.sourceMapUrl;

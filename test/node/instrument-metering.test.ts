@@ -1,0 +1,206 @@
+// The metering pass: what is paid where, what is refused, and that source maps and hints fit the module. How metered guests run is in
+// test/spec/metering.test.ts; that they compute the same is tried by the fuzzer.
+import { describe, expect, test } from 'vitest';
+import { analyse } from '../../host/instrument/binary/analysis.ts';
+import { decodeBody, Op } from '../../host/instrument/binary/code.ts';
+import { readOutline } from '../../host/instrument/binary/module.ts';
+import { Reader } from '../../host/instrument/binary/reader.ts';
+import { instrument } from '../../host/instrument/index.ts';
+import type { InstrumentOptions } from '../../host/instrument/index.ts';
+import { chargesOf } from '../../host/instrument/metering/regions.ts';
+import { parseSourceMap } from '../../host/instrument/source-map.ts';
+import { assemble } from './instrument-driver.ts';
+
+const NEVER = (): number => 0;
+
+/** What the first function of a module pays: units, and whether it is checked. */
+function charges(body: string, mustCheck = true): (readonly [units: number, checked: boolean])[] {
+  const { bytes, bodies } = readOutline(
+    assemble(`(module
+      (func $f (param i32) (result i32) ${body})
+      (func $g (param i32) (result i32) (local.get 0)))`),
+  );
+  const { start = 0, end = 0 } = bodies[0] ?? {};
+  return chargesOf(bytes, start, end, NEVER, () => mustCheck).charges.map(({ units, checked }) => [units, checked]);
+}
+
+/** So much that it is paid for by itself. */
+const MUCH = Array.from({ length: 30 }, () => '(local.set 0 (i32.add (local.get 0) (i32.const 1)))').join(' ');
+const UNITS = 30 * 4;
+
+describe('a function pays', () => {
+  test('once, if it is executed as a whole; and is checked if it calls what may take long', () => {
+    expect(charges(`${MUCH} (local.get 0)`)).toEqual([[UNITS + 1, false]]);
+    expect(charges(`${MUCH} (call $g (local.get 0))`)).toEqual([[UNITS + 1 + 6, true]]);
+    expect(charges(`${MUCH} (call $g (local.get 0))`, false)).toEqual([[UNITS + 1 + 6, false]]);
+  });
+
+  test('each time around a loop, where it is checked', () => {
+    const found = charges(`(loop $l ${MUCH} (br_if $l (local.get 0))) (local.get 0)`);
+    expect(found).toEqual([
+      [1, false],
+      [1 + UNITS + 2, true],
+    ]);
+  });
+
+  test('for an arm that takes much, only if it is taken', () => {
+    expect(charges(`(if (local.get 0) (then ${MUCH}) (else ${MUCH})) (local.get 0)`)).toEqual([
+      [3, false],
+      [UNITS, false],
+      [UNITS, false],
+    ]);
+  });
+
+  test('for an arm that takes little, with what is around it', () => {
+    expect(charges('(if (local.get 0) (then (local.set 0 (i32.const 1)))) (local.get 0)')).toEqual([[5, false]]);
+  });
+
+  test('for what is behind a branch that may leave, where it begins', () => {
+    expect(charges(`(block $out (br_if $out (local.get 0)) ${MUCH}) (local.get 0)`)).toEqual([
+      [3, false],
+      [UNITS, false],
+    ]);
+  });
+
+  test('for the arms of a switch one by one, as an interpreter has them', () => {
+    const found = charges(`
+      (loop $next
+        (block $b (block $a (br_table $a $b (local.get 0))) ${MUCH} (br $next)) ${MUCH} (br $next))
+      (local.get 0)`);
+    expect(found).toEqual([
+      [1 + 1 + 3, true],
+      [UNITS + 1, false],
+      [UNITS + 1, false],
+    ]);
+  });
+
+  test('nothing for code that is never reached', () => {
+    expect(charges(`(return (local.get 0)) (block (loop ${MUCH})) (local.get 0)`)).toEqual([[2, false]]);
+  });
+});
+
+const LOOP = `(module
+  (import "env" "wait" (func $wait (param i32) (result i32)))
+  (memory (export "memory") 2 9)
+  (table 5 funcref)
+  (func (export "run") (param $n i32) (result i32)
+    (loop $l
+      (local.set $n (i32.sub (local.get $n) (call $wait (i32.const 1))))
+      (br_if $l (local.get $n)))
+    (local.get $n)))`;
+
+const metered = (more: Partial<InstrumentOptions> = {}): ReturnType<typeof instrument> =>
+  instrument(assemble(LOOP), { suspending: ['env.wait'], metered: true, ...more });
+
+describe.each(['asyncify', 'jspi'] as const)('for %s', (target) => {
+  test('imports named suspending are the ones of the module, and its metadata says that it is metered', async () => {
+    const { suspending, metadata } = await metered({ target });
+    expect(suspending).toEqual(['env.wait']);
+    expect(metadata.metered).toBe(true);
+    const { metadata: other } = await metered({ target, metered: false });
+    expect(other.metered).toBe(false);
+  });
+
+  test('a module without imports can be metered', async () => {
+    const alone = assemble('(module (memory 1) (func (export "run") (loop $l (br $l))))');
+    const { metadata } = await instrument(alone, { suspending: [], metered: true, target, allocator: 'memory.grow' });
+    expect(metadata.imports.map(({ name }) => name)).toEqual(['slice', 'limit']);
+  });
+
+  test.each([
+    [{ memoryPages: 1 }, 'memory', '2 pages'],
+    [{ tableElements: 4 }, 'table', '5 elements'],
+  ])('what begins beyond %j is refused', async (limits, limit, has) => {
+    const error: unknown = await metered({ target, limits }).catch((reason: unknown) => reason);
+    expect(error).toMatchObject({ code: 'LIMIT_REACHED', limit });
+    expect(String(error)).toContain(has);
+  });
+
+  test.each([
+    [{ limits: { memoryPages: 3 }, metered: false }, /set "metered"/],
+    [{ limits: { memoryPages: -1 } }, /limits.memoryPages" must be an integer from 0 to 65536/],
+    [{ limits: { pages: 1 } }, /limits.pages" is no limit; there are memoryPages, tableElements, callDepth/],
+  ])('%j is refused', async (options, message) => {
+    await expect(metered({ target, ...(options as Partial<InstrumentOptions>) })).rejects.toThrow(message);
+  });
+
+  test('a source map still names the place of a call', async () => {
+    const wasm = assemble(LOOP);
+    const { bodies } = readOutline(wasm);
+    let call = 0;
+    decodeBody(wasm, bodies[0]?.start ?? 0, bodies[0]?.end ?? 0, ({ opcode, offset }) => {
+      if (opcode === Op.Call) call = offset;
+    });
+    // One mapping, of the call, to line 7, column 3.
+    const sourceMap = JSON.stringify({ version: 3, sources: ['a.c'], names: [], mappings: `${vlq(call)}AMG` });
+    const result = await metered({ target, sourceMap });
+    const { segments } = parseSourceMap(result.sourceMap ?? '');
+    const places = new Set<string>();
+    const outline = readOutline(result.wasm);
+    for (const { start, end } of outline.bodies) {
+      decodeBody(result.wasm, start, end, ({ opcode, offset }) => {
+        const segment = segments.filter(([at]) => at <= offset).at(-1);
+        if (opcode === Op.Call && segment?.length !== 1 && segment !== undefined)
+          places.add(`${segment[2]}:${segment[3]}`);
+      });
+    }
+    expect([...places]).toContain('6:3');
+  });
+});
+
+test('engines are told for JSPI that a budget is hardly ever used up: each hint is of a check', async () => {
+  const { wasm } = await metered({ target: 'jspi' });
+  const { sections, bodies, importedFunctions } = readOutline(wasm);
+  const names = sections.map(({ id, name }) => (id === 0 ? name : id));
+  expect(names.indexOf('metadata.code.branch_hint')).toBeLessThan(names.indexOf(10));
+  const section = sections.find(({ name }) => name === 'metadata.code.branch_hint');
+  const reader = new Reader(wasm, section?.body ?? 0, section?.end ?? 0);
+  const hinted = new Set<number>();
+  for (let left = reader.u32(); left > 0; left--) {
+    const { start = 0 } = bodies[reader.u32() - importedFunctions] ?? {};
+    for (let hints = reader.u32(); hints > 0; hints--) {
+      hinted.add(start + reader.u32());
+      expect([reader.u32(), reader.byte()]).toEqual([1, 0]);
+    }
+  }
+  const checks = new Set<number>();
+  for (const { start, end } of bodies) {
+    let last = 0;
+    decodeBody(wasm, start, end, ({ opcode, offset }) => {
+      if (opcode === Op.If && last === Op.I32LtS) checks.add(offset);
+      last = opcode;
+    });
+  }
+  expect(checks.size).toBeGreaterThan(1);
+  expect(hinted).toEqual(checks);
+});
+
+test('functions that do little and are called by name only do not pay, and their callers are not checked for them', async () => {
+  const wasm = assemble(`(module
+    (memory 1)
+    (func $little (param i32) (result i32) (i32.add (local.get 0) (i32.const 1)))
+    (func (export "run") (param i32) (result i32) (call $little (call $little (local.get 0)))))`);
+  const { wasm: result } = await instrument(wasm, { suspending: [], metered: true, target: 'jspi' });
+  const outline = readOutline(result);
+  const [little, run] = outline.bodies.map(({ start, end }) => {
+    const seen: number[] = [];
+    decodeBody(result, start, end, ({ opcode }) => void seen.push(opcode));
+    return seen;
+  });
+  expect(little).not.toContain(Op.GlobalSet);
+  expect(run?.filter((opcode) => opcode === Op.GlobalSet)).toHaveLength(1);
+  expect(run).not.toContain(Op.I32LtS);
+  expect(analyse(outline).functions).toHaveLength(outline.bodies.length);
+});
+
+/** A number as source maps write it. */
+function vlq(value: number): string {
+  const digits = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
+  let text = '';
+  for (let rest = value << 1; ;) {
+    const digit = rest & 31;
+    rest >>>= 5;
+    text += digits[rest > 0 ? digit | 32 : digit] ?? '';
+    if (rest === 0) return text;
+  }
+}

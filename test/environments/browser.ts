@@ -1,13 +1,14 @@
 // Tests in a real browser, headless, in Vitest's browser mode; the specification only.
 import { defineConfig, type ViteUserConfig } from 'vitest/config';
 import type { BrowserProviderOption } from 'vitest/node';
-import { ROOT, SPEC, commonTestOptions, provide, withoutJspi } from './common.ts';
+import { MANY_PLUGINS, ROOT, SPEC, commonTestOptions, provide, withoutJspi } from './common.ts';
 
 /** What depends on whether the engine has JSPI: without it, all others are as they are with it, on Asyncify. */
 const CHOICE = ['test/spec/{awaiting,backends,un-instrumented}.test.ts'];
 
 /** A Vitest configuration that runs the specification in `browser`, driven by `provider`. */
 export function browserEnvironment(browser: 'chromium' | 'firefox', provider: BrowserProviderOption): ViteUserConfig {
+  const { backend } = provide(!withoutJspi);
   return defineConfig({
     root: ROOT,
     // Two browsers that run at once must not write each other's bundles.
@@ -18,6 +19,7 @@ export function browserEnvironment(browser: 'chromium' | 'firefox', provider: Br
       ...commonTestOptions,
       provide: provide(!withoutJspi),
       include: withoutJspi ? CHOICE : SPEC,
+      exclude: [...(commonTestOptions.exclude ?? []), ...(backend === 'jspi' ? [] : MANY_PLUGINS)],
       browser: {
         enabled: true,
         provider,

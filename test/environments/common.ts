@@ -14,6 +14,12 @@ export const TOOLS: string[] = ['docs/**', 'house/**', 'node/{cli,instrument,tra
 /** What is run as its compiler made it, since instrumenting it takes minutes: on the newest Node, where the backend is JSPI. */
 export const ONLY_JSPI = 'test/jspi/**';
 
+/**
+ * Plugins in large numbers, each of which Binaryen instruments for Asyncify: on that backend they run on the machine's Node alone. On JSPI,
+ * where that takes no time, they run everywhere.
+ */
+export const MANY_PLUGINS: string[] = ['test/spec/plugin-{hostile,limits}.test.ts'];
+
 /** The repository's root, which test files, guests and the published files are addressed from. */
 export const ROOT: string = fileURLToPath(new URL('../..', import.meta.url));
 

@@ -2,7 +2,7 @@
 // before there is a guest (instrumenter, transform, command) are tried on the oldest Node, which is the machine's, and where
 // they need an engine with JSPI on the newest; what does not depend on the backend is tried on one.
 import type { ViteUserConfig } from 'vitest/config';
-import { ONLY_JSPI, SPEC, commonTestOptions, provide } from './common.ts';
+import { MANY_PLUGINS, ONLY_JSPI, SPEC, commonTestOptions, provide } from './common.ts';
 import { nodeEnvironment } from './node.ts';
 
 const NEWEST = 26;
@@ -10,7 +10,7 @@ const TOOLS = [
   'test/node/cli*.test.ts',
   'test/node/instrument{,-binaryen,-catch,-indirect,-lists,-random,-refusals,-source-map}.test.ts',
   'test/node/{explain,report}.test.ts',
-  'test/node/transform{,-cli,-options,-output,-refusals}.test.ts',
+  'test/node/transform{,-cli,-options,-output,-refusals,-target}.test.ts',
 ];
 /** Takes a backend's own guests, or speaks of its own failures. */
 const OF_THE_BACKEND = [
@@ -26,7 +26,7 @@ const onNewest = isJspi ? [...OF_THE_BACKEND, `${ONLY_JSPI}/*.test.ts`] : ['test
 const excluded = (commonTestOptions.exclude ?? []).filter((files) => !(isNewest && isJspi && files === ONLY_JSPI));
 const config: ViteUserConfig = nodeEnvironment(
   [...SPEC, ...(isNewest ? onNewest : ['test/node/async-context.test.ts'])],
-  [...excluded, ...TOOLS, ...(isJspi ? [] : TWICE)],
+  [...excluded, ...TOOLS, ...(isJspi ? [] : [...TWICE, ...MANY_PLUGINS])],
 );
 
 export default config;

@@ -9,12 +9,12 @@ const NEWEST = 26;
 const TOOLS = [
   'test/node/cli*.test.ts',
   'test/node/instrument{,-binaryen,-catch,-indirect,-lists,-random,-refusals,-source-map}.test.ts',
-  'test/node/{explain,report}.test.ts',
+  'test/node/{explain,report,trace}.test.ts',
   'test/node/transform{,-cli,-options,-output,-refusals,-target}.test.ts',
 ];
 /** Takes a backend's own guests, or speaks of its own failures. */
 const OF_THE_BACKEND = [
-  'test/node/{async-context,depth,hostile,leaks,real-libraries,tasks-leaks,twice,values-leaks,examples}.test.ts',
+  'test/node/{async-context,depth,hostile,leaks,real-libraries,tasks-leaks,twice,values-leaks}.test.ts',
 ];
 
 /** Takes long: on the oldest Node for Asyncify, on the newest for JSPI, and not a third time. */

@@ -9,7 +9,7 @@ import { ROOT } from '../support/temporary.ts';
  * Bytes, minified and gzipped: just above what it takes. The design hoped for 6144; the code without a single sentence for
  * people takes far more than that (docs/costs.md, Size, says how much and for what).
  */
-const LIMIT = 21_200;
+const LIMIT = 21_300;
 
 /**
  * Bundles a file as an application's bundler would, leaving every package and node: module an import.

@@ -214,3 +214,21 @@ describe.each([{ fastPath: true }, { fastPath: false }])('fast path: $fastPath',
     });
   });
 });
+
+test.each([0, 1, 3] as const)(
+  'a try that gives a value, with a catch that takes one, at level %i',
+  async (optimizeLevel) => {
+    const wasm = assemble(`(module
+    (import "env" "wait" (func $wait (param i32) (result i32)))
+    (memory (export "memory") 1)
+    (tag $t (param i32))
+    (func $throw (param i32) (result i32) (throw $t (call $wait (local.get 0))))
+    (func (export "f") (param i32) (result i32)
+      (i32.add
+        (call $wait (i32.const 1))
+        (try (result i32) (do (call $throw (local.get 0))) (catch $t (i32.mul (pop i32) (i32.const 3)))))))`);
+    const result = await instrument(wasm, { suspending: ['env.wait'], optimizeLevel });
+    const driven = await drive(result, { 'env.wait': (n: number) => Promise.resolve(n) });
+    expect(await driven.run('f', 7)).toBe(22);
+  },
+);

@@ -272,7 +272,7 @@ export class Lowering {
         for (let index = raw.call('TryGetNumCatchBodies')(expression) - 1; index >= 0; index--) {
           const body = raw.call('TryGetCatchBodyAt')(expression, index);
           if (raw.getType(body) !== raw.binaryen.unreachable) {
-            raw.call('TrySetCatchBodyAt')(expression, index, set(body));
+            raw.call('TrySetCatchBodyAt')(expression, index, this.#setLast(body, local));
           }
         }
         this.#try(at, (body) => this.#assign(body, local, type));
@@ -284,6 +284,23 @@ export class Lowering {
       }
     }
     this.#releaseTo(mark);
+  }
+
+  /**
+   * A catch body whose value goes into a local: what it receives has to be taken first of all in it, which it would not be inside of
+   * an instruction that takes the value of the whole.
+   */
+  #setLast(body: Ref, local: number): Ref {
+    const { raw } = this.#walker;
+    const module = this.#module;
+    if (raw.getId(body) !== this.#ids.block || raw.call('BlockGetName')(body) !== 0)
+      return module.local.set(local, body);
+    const children = Array.from({ length: raw.call('BlockGetNumChildren')(body) }, (_, index) =>
+      raw.call('BlockGetChildAt')(body, index),
+    );
+    const last = children.pop();
+    if (last === undefined) return body;
+    return module.block(null, [...children, module.local.set(local, last)], raw.binaryen.none);
   }
 
   /** The label of a block is around all code of the level up to its end, which does no harm: nothing before it knows the label. */

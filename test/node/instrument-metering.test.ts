@@ -21,7 +21,8 @@ function charges(body: string, mustCheck = true): (readonly [units: number, chec
       (func $g (param i32) (result i32) (local.get 0)))`),
   );
   const { start = 0, end = 0 } = bodies[0] ?? {};
-  return chargesOf(bytes, start, end, NEVER, () => mustCheck).charges.map(({ units, checked }) => [units, checked]);
+  const callee = { isBounded: !mustCheck, unchecked: mustCheck ? 0 : 1900 };
+  return chargesOf(bytes, start, end, NEVER, () => callee).charges.map(({ units, checked }) => [units, checked]);
 }
 
 /** So much that it is paid for by itself. */
@@ -72,6 +73,19 @@ describe('a function pays', () => {
       [UNITS + 1, false],
       [UNITS + 1, false],
     ]);
+  });
+
+  test('and is checked on the way, where it calls what is bounded over and over', () => {
+    const calls = (times: number): string => '(local.set 0 (call $g (local.get 0))) '.repeat(times);
+    const checksIn = (body: string): number =>
+      charges(`${body} (local.get 0)`, false).filter(([, checked]) => checked).length;
+    expect(checksIn(calls(10))).toBe(0);
+    // At the most a stretch of 20,000 units and one call are between two of them.
+    const least = (times: number): number => Math.floor((times * 1900) / (20_000 + 1910));
+    expect(checksIn(calls(1000))).toBeGreaterThanOrEqual(least(1000));
+    // Also where nothing but the way to the next call is left between two of them.
+    expect(checksIn(`(block ${calls(1)})`.repeat(1000))).toBeGreaterThanOrEqual(least(1000));
+    expect(checksIn(`(if (local.get 0) (then ${calls(9)}))`.repeat(100))).toBeGreaterThanOrEqual(least(900));
   });
 
   test('nothing for code that is never reached', () => {
@@ -191,6 +205,17 @@ test('functions that do little and are called by name only do not pay, and their
   expect(run?.filter((opcode) => opcode === Op.GlobalSet)).toHaveLength(1);
   expect(run).not.toContain(Op.I32LtS);
   expect(analyse(outline).functions).toHaveLength(outline.bodies.length);
+});
+
+test('a chain of calls, however long, is metered', async () => {
+  const length = 20_000;
+  const links = Array.from({ length }, (_, at) => `(func $f${at} (result i32) (call $f${at + 1}))`).join('\n');
+  const wasm = assemble(
+    `(module (memory 1) ${links} (func $f${length} (result i32) (i32.const 1)) (func (export "run") (result i32) (call $f0)))`,
+    false,
+  );
+  const { wasm: result } = await instrument(wasm, { suspending: [], metered: true, target: 'jspi' });
+  expect(WebAssembly.validate(result as Uint8Array<ArrayBuffer>)).toBe(true);
 });
 
 /** A number as source maps write it. */

@@ -8,12 +8,18 @@
  */
 import { Op, decodeBody } from '../binary/code.ts';
 import type { Outline } from '../binary/module.ts';
+import type { Callee } from './regions.ts';
 import { weightOf } from './weights.ts';
 
-/** Units that may pass without a check. */
+/** Units that a function may take without a check of its own. */
 const UNCHECKED = 2000;
+/** Calls within calls that cost more than that: whoever is deeper need not be looked at, nor be stood on the host's stack for. */
+const DEEPEST = UNCHECKED / weightOf(Op.Call);
 /** Units that a caller pays for a call. */
 const PAID_BY_CALLER = 100;
+
+const ANY: Callee = { isBounded: false, unchecked: UNCHECKED };
+const CHECKED: Callee = { isBounded: false, unchecked: 0 };
 
 export class Bounds {
   readonly #imported: number;
@@ -47,10 +53,11 @@ export class Bounds {
     this.#calls = calls;
   }
 
-  /** Must the work of a function that this one calls be checked there? */
-  isBounded(func: number): boolean {
+  /** @param func null if it is not known */
+  calleeOf(func: number | null): Callee {
+    if (func === null) return ANY;
     const units = this.#of(func);
-    return units !== null && units <= UNCHECKED;
+    return units === null ? CHECKED : { isBounded: true, unchecked: units };
   }
 
   /** What a call costs the caller beside the call itself. */
@@ -63,18 +70,23 @@ export class Bounds {
     return units !== null && units <= PAID_BY_CALLER && !this.#referenced.has(func);
   }
 
-  /** Null if it is not bounded, or by more than anybody asks for. */
-  #of(func: number): number | null {
+  /**
+   * Null if it is not bounded, or by more than anybody asks for.
+   *
+   * @param depth how many calls lead here from the function that was asked for
+   */
+  #of(func: number, depth: number = 0): number | null {
     const offset = func - this.#imported;
     // What the host does is not the guest's work.
     if (offset < 0) return 0;
     const known = this.#units[offset];
     if (known !== undefined) return known;
+    if (depth > DEEPEST) return null;
     // Whoever comes here again is recursive.
     this.#units[offset] = null;
     let sum = 0;
     for (const callee of this.#calls[offset] ?? []) {
-      const units = callee < 0 ? -1 - callee : this.#of(callee);
+      const units = callee < 0 ? -1 - callee : this.#of(callee, depth + 1);
       if (units === null) return null;
       sum += units;
       if (sum > UNCHECKED) return null;

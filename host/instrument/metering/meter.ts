@@ -151,7 +151,7 @@ function planBody(outline: Outline, order: number, limits: Limits, functions: Bu
     start,
     end,
     ({ opcode, offset, immediate }) => (isCall(opcode) ? bounds.paidByCaller(immediate) : (known.get(offset) ?? 0)),
-    ({ opcode, immediate }) => !isCall(opcode) || !bounds.isBounded(immediate),
+    ({ opcode, immediate }) => bounds.calleeOf(isCall(opcode) ? immediate : null),
   );
   return { calls, charges: new Map(charges.map((each) => [each.offset, each])), bulk };
 }

@@ -8,9 +8,10 @@
  *       after br_if       the rest of the block, which is left out if the branch is taken
  *       after an end      where something inside may have left for further out
  *
- * A loop that does not end, and calls that call without end, come by a check. What is between two checks is a piece of one
- * function and the bounded functions that it calls, so it is bounded by the size of the code. To check at loops and at recursive
- * functions alone would not do: forty functions of which each calls the next one twice neither loop nor recurse.
+ * A loop that does not end, and calls that call without end, come by a check. To check at loops and at recursive functions alone would
+ * not do: forty functions of which each calls the next one twice neither loop nor recurse. Nor would what is above: a function may
+ * call one that is bounded a million times in a row. So code is also checked after so many units (STRETCH), counted along it as if
+ * all of it were executed, with what is called.
  *
  * A region of a few instructions is paid for by the one around it, even if it is not executed then: paying costs as much as three or
  * four instructions. The sum is the same each time, so fuel stays exact in the sense that matters: the same code with the
@@ -28,6 +29,17 @@ export interface Charge {
   /** Is it looked at then whether all is used up? */
   readonly checked: boolean;
 }
+
+/** What a call calls. */
+export interface Callee {
+  /** Is it sure to be? */
+  readonly isBounded: boolean;
+  /** Units that it may take before it checks, whoever pays for them. */
+  readonly unchecked: number;
+}
+
+/** Units between two checks in code without loops: some microseconds. */
+const STRETCH = 20_000;
 
 /** What regions cost at most that are paid for around them, alone and together. */
 const SMALL = 40;
@@ -59,25 +71,32 @@ interface Frame {
 /**
  * @param start, end of a body
  * @param extra what else an instruction costs: a bulk operation whose size is known, a call that pays for what is called
- * @param mustCheck is this a call after which there must be a check?
- * @returns what is to be paid where, and whether there is such a call
+ * @returns what is to be paid where, and whether there is a call of what is not bounded
  */
 export function chargesOf(
   bytes: Uint8Array,
   start: number,
   end: number,
   extra: (instruction: Instruction) => number,
-  mustCheck: (instruction: Instruction) => boolean,
+  calleeOf: (instruction: Instruction) => Callee,
 ): { readonly charges: readonly Charge[]; readonly calls: boolean } {
   const regions: Region[] = [];
   const frames: Frame[] = [{ outer: null, left: false }];
   let calls = false;
+  /** Units since the last check. */
+  let stretch = 0;
   let entry: Region | null = null;
   let region: Region | null = null;
   const begin = (offset: number, checked: boolean, around: Region | null): Region => {
     const begun = new Region(offset, checked, around);
     regions.push(begun);
+    if (checked) stretch = 0;
     return begun;
+  };
+  const call = (instruction: Instruction): void => {
+    const { isBounded, unchecked } = calleeOf(instruction);
+    calls ||= !isBounded;
+    stretch += unchecked;
   };
   /** A branch leaves so many blocks. */
   const leave = (depth: number): void => {
@@ -89,7 +108,9 @@ export function chargesOf(
   decodeBody(bytes, start, end, (instruction) => {
     const { opcode, offset, end: next, immediate } = instruction;
     entry ??= region = begin(offset, false, null);
-    if (region !== null) region.units += opcode === Op.Loop ? 0 : weightOf(opcode) + extra(instruction);
+    const units = opcode === Op.Loop ? 0 : weightOf(opcode) + extra(instruction);
+    stretch += units;
+    if (region !== null) region.units += units;
     switch (opcode) {
       case Op.Block:
       case Op.Try:
@@ -145,15 +166,16 @@ export function chargesOf(
       case Op.ReturnCall:
       case Op.ReturnCallIndirect:
       case Op.ReturnCallRef:
-        calls ||= mustCheck(instruction);
+        call(instruction);
         leave(frames.length);
         region = null;
         break;
       case Op.Call:
       case Op.CallIndirect:
       case Op.CallRef:
-        calls ||= mustCheck(instruction);
+        call(instruction);
     }
+    if (stretch > STRETCH && region !== null) region = begin(next, true, null);
   });
   // From within: whatever is paid for around is by then known as a whole.
   for (const each of regions.toReversed()) {
@@ -165,7 +187,8 @@ export function chargesOf(
   }
   const charges = regions.flatMap((each) => {
     const checked = each.checked || (each === entry && calls);
-    return each.units > 0 ? [{ offset: each.offset, units: each.units, checked }] : [];
+    // One that is only there to be checked may have nothing of its own to pay for.
+    return each.units > 0 || each.checked ? [{ offset: each.offset, units: each.units, checked }] : [];
   });
   return { charges, calls };
 }

@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process';
 import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { fileURLToPath } from 'node:url';
 import { type Browser, type Page, chromium } from 'playwright';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { squarify } from '../../host/cli/page/squarify.ts';
@@ -13,6 +13,7 @@ import { explain, instrument, report } from '../../host/instrument/index.ts';
 import type { Group, Report } from '../../host/instrument/index.ts';
 import { chromium as findChromium } from '../docs/workshop.ts';
 import { hasGuest, loadPlain } from '../support/guest.ts';
+import { usePage } from '../support/page-watch.ts';
 import { assemble } from './instrument-driver.ts';
 
 const LOCALS = [2, 3, 4, 5, 6, 7, 8, 9, 10, 11];
@@ -500,14 +501,8 @@ describe.skipIf(!hasChromium)('the page (it needs chromium)', () => {
     more: Parameters<Browser['newPage']>[0] = {},
   ): Promise<void> {
     const page = await browser.newPage({ colorScheme, viewport: { width: 1300, height: 900 }, ...more });
-    const problems: string[] = [];
-    page.on('pageerror', (error) => problems.push(error.message));
-    page.on('console', (message) => problems.push(message.text()));
-    page.on('request', (request) => problems.push(...(request.url().endsWith(file) ? [] : [request.url()])));
     try {
-      await page.goto(pathToFileURL(at(file)).href);
-      await use(page);
-      expect(problems).toEqual([]);
+      await usePage(page, at(file), use);
     } finally {
       await page.close();
     }

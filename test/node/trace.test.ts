@@ -10,6 +10,7 @@ import { FiberRecorder, type TraceFile } from 'wasm-fibers/trace';
 import { chromium as findChromium } from '../docs/workshop.ts';
 import { core, failure, Gate, turn } from '../support/core.ts';
 import { hasGuest, loadGuestFor } from '../support/guest.ts';
+import { usePage } from '../support/page-watch.ts';
 import { makeFolder, removeFolder, ROOT } from '../support/temporary.ts';
 import { violations } from '../support/trace-format.ts';
 
@@ -70,16 +71,9 @@ describe.skipIf(!hasChromium)('in a browser (it needs chromium)', () => {
     const page = isOwn
       ? await browser.newPage({ ...ORDINARY, ...options })
       : (ordinary ??= await browser.newPage(options));
-    const problems: string[] = [];
-    page.on('pageerror', (error) => problems.push(error.message));
-    page.on('console', (message) => problems.push(message.text()));
-    page.on('request', (request) => problems.push(...(request.url().endsWith(file) ? [] : [request.url()])));
     try {
-      await page.goto(pathToFileURL(at(file)).href);
-      await use(page);
-      expect(problems).toEqual([]);
+      await usePage(page, at(file), use);
     } finally {
-      page.removeAllListeners();
       if (isOwn) await page.close();
     }
   }

@@ -1,5 +1,5 @@
 /** The page's program: what is shown follows from the group that is open, the function that is chosen, and the search. */
-import { buttonOf, element, find, tabs } from '../../observe/page/elements.ts';
+import { buttonOf, element, find, searchBy, tabs } from '../../observe/page/elements.ts';
 import { describeFunction } from './detail.ts';
 import { functionTable } from './list.ts';
 import { TreeMap } from './map.ts';
@@ -68,21 +68,18 @@ function start(data: PageData): void {
     find('crumbs').hidden = name === 'table';
     if (name === 'table') table.draw();
   });
-  search.addEventListener('input', look);
-  search.addEventListener('keydown', ({ key }) => {
-    const [first] = [...(matches ?? [])].sort((left, right) => (data.bytes[right] ?? 0) - (data.bytes[left] ?? 0));
-    if (key === 'Enter' && first !== undefined) choose(first);
-    if (key === 'ArrowDown') map.focus();
-  });
-  document.addEventListener('keydown', (event) => {
-    if (event.key === '/' && document.activeElement !== search && !event.ctrlKey && !event.metaKey) {
-      event.preventDefault();
-      search.focus();
-    } else if (event.key === 'Escape' && matches !== null) {
-      search.value = '';
-      onlyState = -1;
-      look();
-    } else if (event.key === 'Escape' && open.parent !== null) enter(open.parent);
+  searchBy(search, {
+    look,
+    choose() {
+      const [first] = [...(matches ?? [])].sort((left, right) => (data.bytes[right] ?? 0) - (data.bytes[left] ?? 0));
+      if (first !== undefined) choose(first);
+    },
+    below: map,
+    isOn: () => matches !== null,
+    end: () => (onlyState = -1),
+    leave() {
+      if (open.parent !== null) enter(open.parent);
+    },
   });
   const counts = STATES.map((_, state) => data.states.filter((each) => each === state).length);
   find('legend').replaceChildren(

@@ -29,6 +29,40 @@ export function find(id: string): HTMLElement {
   return found;
 }
 
+/** What a search does on its page. */
+export interface Search {
+  /** The text has changed. */
+  look(): void;
+  /** Enter: chooses the first of what was found. */
+  choose(): void;
+  /** The arrow downwards goes there. */
+  readonly below: { focus(): void };
+  readonly isOn: () => boolean;
+  /** Escape ends what else is looked for; the text is empty then. */
+  end(): void;
+  /** Escape where nothing is looked for. */
+  leave?(): void;
+}
+
+/** The keys of a search, which `/` leads to from anywhere on the page. */
+export function searchBy(input: HTMLInputElement, search: Search): void {
+  input.addEventListener('input', () => search.look());
+  input.addEventListener('keydown', ({ key }) => {
+    if (key === 'Enter') search.choose();
+    if (key === 'ArrowDown') search.below.focus();
+  });
+  document.addEventListener('keydown', (event) => {
+    if (event.key === '/' && document.activeElement !== input && !event.ctrlKey && !event.metaKey) {
+      event.preventDefault();
+      input.focus();
+    } else if (event.key === 'Escape' && search.isOn()) {
+      input.value = '';
+      search.end();
+      search.look();
+    } else if (event.key === 'Escape') search.leave?.();
+  });
+}
+
 /**
  * Makes the tabs `to-NAME` show one of the panes `NAME`.
  *

@@ -1,7 +1,7 @@
 /** The page's program: what is shown follows from the part of the time that is in view, what was chosen, and the search. */
 import { KINDS, OUTCOMES, type PageData, showTime } from './data.ts';
 import { type Choice, describe } from './detail.ts';
-import { buttonOf, element, find, tabs } from './elements.ts';
+import { buttonOf, element, find, searchBy, tabs } from './elements.ts';
 import { fiberTable } from './fibers.ts';
 import { listen } from './gestures.ts';
 import { Model } from './model.ts';
@@ -191,21 +191,15 @@ function start(data: PageData): void {
     view.all();
     redraw();
   });
-  search.addEventListener('input', look);
-  search.addEventListener('keydown', ({ key }) => {
-    const first = rows.find((each) => each >= 0);
-    if (key === 'Enter' && first !== undefined) choose({ fiber: first, span: -1 });
-    if (key === 'ArrowDown') lanes.focus();
-  });
-  document.addEventListener('keydown', (event) => {
-    if (event.key === '/' && document.activeElement !== search && !event.ctrlKey && !event.metaKey) {
-      event.preventDefault();
-      search.focus();
-    } else if (event.key === 'Escape' && matches !== null) {
-      search.value = '';
-      onlyOutcome = -1;
-      look();
-    }
+  searchBy(search, {
+    look,
+    choose() {
+      const first = rows.find((each) => each >= 0);
+      if (first !== undefined) choose({ fiber: first, span: -1 });
+    },
+    below: lanes,
+    isOn: () => matches !== null,
+    end: () => (onlyOutcome = -1),
   });
 
   const used = new Set(data.kinds);

@@ -1,9 +1,6 @@
 /** What the core entry adds to an application: bundled as test/house/core-size.test.ts does it, and shared out by file. */
-import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
-import { build } from 'esbuild';
-
-const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+import { bundle } from './bundle.ts';
 
 /** Bytes, gzipped. */
 export const SIZE_TARGET = 6144;
@@ -18,24 +15,12 @@ export interface CoreSize {
 }
 
 export async function measureSize(): Promise<CoreSize> {
-  const result = await build({
-    absWorkingDir: ROOT,
-    entryPoints: ['build/host/index.js'],
-    bundle: true,
-    minify: true,
-    format: 'esm',
-    platform: 'browser',
-    metafile: true,
-    write: false,
-    logLevel: 'silent',
-  });
-  const code = result.outputFiles[0]?.contents ?? new Uint8Array();
-  const inputs = Object.values(result.metafile.outputs)[0]?.inputs ?? {};
-  const files = Object.entries(inputs)
-    .map(([file, { bytesInOutput }]) => ({
+  const { code, inputs } = await bundle('build/host/index.js');
+  const files = [...inputs]
+    .map(([file, minified]) => ({
       name: file.replace('build/host/', '').replace(/\.js$/, '.ts'),
-      minified: bytesInOutput,
-      share: bytesInOutput / code.length,
+      minified,
+      share: minified / code.length,
     }))
     .filter((each) => each.minified > 0)
     .toSorted((a, b) => b.minified - a.minified);

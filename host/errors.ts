@@ -81,7 +81,7 @@ export class FiberError extends Error {
   readonly code: FiberErrorCode;
   /** The promise that nobody could wait for, where a host function had already made one. It is marked as handled. */
   declare readonly promise?: PromiseLike<unknown>;
-  /** Which limit it was, of `LIMIT_REACHED`: as the option is called that sets it. */
+  /** The name of the limit, of `LIMIT_REACHED`; docs/errors.md and docs/plugins.md list them. */
   declare readonly limit?: string;
   /** The plugin that failed, if it was one (`wasm-fibers/plugin`). */
   declare readonly plugin?: { readonly name: string; readonly version: string };

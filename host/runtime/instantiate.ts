@@ -13,7 +13,7 @@ import { EmbeddedGuest } from './guest.ts';
 import { linkImports } from './linking.ts';
 import { METER, readMetadata, SECTION } from './metadata.ts';
 import type { Meter } from './meter.ts';
-import { checkOptions } from './options.ts';
+import { checkOptions, notMetered } from './options.ts';
 import type { CheckedOptions } from './options.ts';
 import { Scheduler } from './scheduler.ts';
 import { compile } from './source.ts';
@@ -65,7 +65,9 @@ export async function instantiateWith<E>(
   const connector = engine === null ? asyncifyConnector(metadata) : jspiConnector(metadata, engine);
   const scheduler = new Scheduler(checked, connector);
   const { backend } = scheduler.connection;
-  const meter = metadata?.metered === true ? await newMeter(checked, backend) : null;
+  const isMetered = metadata?.metered === true;
+  if (!isMetered) refuseMetering(options);
+  const meter = isMetered ? await newMeter(checked, backend) : null;
   const own = binding === null ? given : binding.imports(module, given);
   const imports = meter === null ? own : { ...own, [METER]: meter.imports };
   const linked = linkImports(module, imports, metadata, backend, binding);
@@ -103,6 +105,12 @@ export async function instantiateWith<E>(
     void scheduler.dispose();
     throw explain(error);
   }
+}
+
+/** A limit that nobody would keep is not to be relied on. */
+function refuseMetering({ limits, weight }: GuestOptions): void {
+  const given = { 'limits.fuel': limits?.fuel, 'limits.sliceMs': limits?.sliceMs, weight };
+  for (const [option, value] of Object.entries(given)) if (value !== undefined) throw notMetered(option);
 }
 
 /** Loaded by those alone who need it. */

@@ -17,16 +17,10 @@ import { makeTrap } from '../backends/engine.ts';
 import { FiberError } from '../errors.ts';
 import { Account } from './account.ts';
 import type { RunnableFiber } from './fiber.ts';
+import { MODULE_LIMITS } from './limit-names.ts';
 import { BUDGET, badMetadata } from './metadata.ts';
 import type { CheckedOptions } from './options.ts';
 import { nextSlice, Share } from './slices.ts';
-
-/** By the numbers that the instrumenter has given them: which limit, and what its option is called. */
-const LIMITS = [
-  ['memory', 'more memory', 'memoryPages'],
-  ['table', 'a larger table', 'tableElements'],
-  ['callDepth', 'deeper calls', 'callDepth'],
-] as const;
 
 /** Portions in a slice. */
 const PORTIONS = 16;
@@ -216,7 +210,7 @@ export class Meter {
   }
 
   #refuse(number: number): never {
-    const [limit, what, option] = LIMITS[number] ?? LIMITS[0];
+    const { name: limit, what, option } = MODULE_LIMITS[number] ?? MODULE_LIMITS[0];
     const fiber = this.#fiber;
     const who = fiber === null ? 'The guest' : `The fiber ${fiber.label}`;
     const error = new FiberError(

@@ -100,6 +100,13 @@ export function checkSpawnOptions(options: SpawnOptions): void {
   check(options, SPAWN_OPTIONS);
 }
 
+export function notMetered(option: string): FiberError {
+  return new FiberError(
+    'INVALID_OPTION',
+    `The option ${option} is for metered guests, and this module was instrumented without metering. Instrument it with --metered (metered: true).`,
+  );
+}
+
 function check(options: object, rules: Readonly<Record<string, Rule>>): void {
   if (typeof options !== 'object' || options === null) throw invalid('The options', 'an object', options);
   for (const [name, value] of Object.entries(options) as [string, unknown][]) {

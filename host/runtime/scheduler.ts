@@ -25,6 +25,7 @@ import { gate } from './gate.ts';
 import { Handover } from './handover.ts';
 import { isOfLibrary, METER } from './metadata.ts';
 import type { Meter } from './meter.ts';
+import { notMetered } from './options.ts';
 import type { CheckedOptions } from './options.ts';
 import { fiberOf, findCycle, markResult } from './promises.ts';
 import { subscribe, unsubscribe } from './signals.ts';
@@ -183,6 +184,7 @@ export class Scheduler implements FiberOwner, BackendHooks {
   /** @throws FiberError `DISPOSED`, `GUEST_POISONED`, `MAX_FIBERS` */
   launch(entry: Entry, args: readonly unknown[], options: SpawnOptions | null): RunnableFiber {
     if (this.#closed !== null) throw this.#closed;
+    if (options?.fuel !== undefined && this.#meter === null) throw notMetered('fuel');
     if (this.#list.size >= this.#options.maxFibers) {
       throw new FiberError(
         'MAX_FIBERS',

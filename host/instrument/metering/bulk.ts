@@ -17,11 +17,11 @@
  * array that is collected is paid for by its length.
  */
 import { FiberError } from '../../errors.ts';
+import { numberOfLimit } from '../../runtime/limit-names.ts';
 import { Op } from '../binary/code.ts';
 import type { Instruction } from '../binary/code.ts';
 import type { AddedFunction, Callee, CodeWriter } from '../binary/code-writer.ts';
 import type { ModuleEdit } from '../binary/edit.ts';
-import { LIMITS } from './limits.ts';
 import type { Limits } from './limits.ts';
 import { BYTES_PER_UNIT } from './weights.ts';
 
@@ -102,7 +102,7 @@ export class BulkFunctions {
     const label = `wasm-fibers.bulk.${this.#made.size}`;
     switch (opcode) {
       case Op.MemoryGrow:
-        return this.#grow(label, ['i32'], this.#limits.memoryPages, LIMITS.indexOf('memory'), {
+        return this.#grow(label, ['i32'], this.#limits.memoryPages, numberOfLimit('memory'), {
           size: (code) => void code.op(Op.MemorySize, immediate),
           grow: (code) => void code.op(Op.MemoryGrow, immediate),
         });
@@ -111,7 +111,7 @@ export class BulkFunctions {
           label,
           [this.#typeOfTable(immediate), 'i32'],
           this.#limits.tableElements,
-          LIMITS.indexOf('table'),
+          numberOfLimit('table'),
           { size: (code) => void code.prefixed(Op.TableSize, immediate), grow: plain },
         );
       case Op.MemoryFill:

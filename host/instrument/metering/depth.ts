@@ -1,5 +1,6 @@
 /**
- * A limit for how deep calls may be, which is the same on every engine. Functions that call others count:
+ * A limit for how deep calls may be, which is the same on every engine. Functions that call what is not bounded
+ * (bounds.ts) count:
  *
  *     block                                              branches out of the function lead to its end
  *       own = depth += 1; if (own > limit) call limit

@@ -4,9 +4,6 @@ export interface Limits {
   readonly memoryPages: number | null;
   /** Of each table. */
   readonly tableElements: number | null;
-  /** Calls within calls of functions that call others. */
+  /** Calls within calls, of functions that call what is not bounded (bounds.ts). */
   readonly callDepth: number | null;
 }
-
-/** What a module is told to name to the host, by place, when it has come to a limit. */
-export const LIMITS = ['memory', 'table', 'callDepth'] as const;

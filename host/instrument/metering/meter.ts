@@ -17,6 +17,7 @@
  * was pre-empted.
  */
 import { FiberError } from '../../errors.ts';
+import { numberOfLimit } from '../../runtime/limit-names.ts';
 import { BUDGET, METER } from '../../runtime/metadata.ts';
 import { Op, decodeBody } from '../binary/code.ts';
 import type { BodyEdit } from '../binary/code-section.ts';
@@ -30,7 +31,6 @@ import type { SourceMap } from '../source-map.ts';
 import { Bounds } from './bounds.ts';
 import { BulkFunctions, costOf, isArrayOperation, isBulk } from './bulk.ts';
 import { DEPTH, DepthLimit } from './depth.ts';
-import { LIMITS } from './limits.ts';
 import type { Limits } from './limits.ts';
 import { chargesOf } from './regions.ts';
 import type { Charge } from './regions.ts';
@@ -81,7 +81,7 @@ export function meter(outline: Outline, limits: Limits, sourceMap: SourceMap | n
   const bounds = new Bounds(outline, referencedIn(outline), (opcode) => isBulk(opcode, limits));
   const plans = outline.bodies.map((_, order) => planBody(outline, order, limits, bulk, bounds));
   const depth =
-    limits.callDepth === null ? null : new DepthLimit(edit, limits.callDepth, limit, LIMITS.indexOf('callDepth'));
+    limits.callDepth === null ? null : new DepthLimit(edit, limits.callDepth, limit, numberOfLimit('callDepth'));
   let next = 0;
   edit.watch((body) => {
     const order = next++;

@@ -130,7 +130,8 @@ export class Window {
    * @param value a number, or a bigint for an `i64`; whatever the import does not give is ignored
    */
   give(number: number, type: NumberType | 'none', value: unknown): void {
-    // It was loaded just now.
+    // It was loaded just now, but what had to leave the shadow stack since then may have made the memory grow.
+    this.#refresh();
     const header = this.#header;
     header[SIGNAL] = number;
     // The conversions of typed arrays are those of the JavaScript API of WebAssembly.

@@ -43,6 +43,10 @@ interface Buffers {
   run(seed: number, rounds: number): number;
 }
 
+function abort(): never {
+  throw new Error('the guest aborted');
+}
+
 /** Fills a stack buffer as the guest wants it, now or later, with a view of the memory as it then is. */
 function filling(scatter: Scatter, guest: () => Guest<Buffers>): Imports {
   const fill = (at: number, length: number, seed: number): void => {
@@ -305,9 +309,7 @@ function collecting(scatter: Scatter, guest: () => Guest<Strings>, collect = tru
           return value;
         });
       },
-      abort() {
-        throw new Error('the guest aborted');
-      },
+      abort,
     },
   };
 }
@@ -377,6 +379,24 @@ describe('I.1 AssemblyScript: what only the stack refers to outlives every colle
     );
   });
 
+  test('what is kept for one fiber makes the memory grow while another resumes: that one does not wait again', async () => {
+    let waits = 0;
+    const wait = (): Promise<void> => {
+      waits++;
+      return Promise.resolve();
+    };
+    await using<{ laps(count: number): number }>(
+      'growing',
+      () => ({ env: { wait_void: wait, abort } }),
+      async (guest) => {
+        const { byteLength } = guest.memory.buffer;
+        await Promise.all(Array.from({ length: 3 }, () => guest.exports.laps(6000)));
+        expect(guest.memory.buffer.byteLength).toBeGreaterThanOrEqual(byteLength * 16);
+      },
+    );
+    expect(waits).toBe(3 * 6000);
+  });
+
   test('R.1 the guest does not grow: what is kept for a suspended fiber is garbage afterwards', async () => {
     const scatter = new Scatter(16);
     await using<Strings>(
@@ -399,9 +419,6 @@ describe('I.1 AssemblyScript: what only the stack refers to outlives every colle
 
 describe('I.4 AssemblyScript: top-level code suspends', () => {
   const wait = (value: number): Promise<number> => turn().then(() => value);
-  const abort = (): never => {
-    throw new Error('the guest aborted');
-  };
 
   test('in the start section, before instantiate has returned', async () => {
     const guest = await instantiate<{ textLength(): number }>(guestSource('toplevel'), {

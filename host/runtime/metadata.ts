@@ -7,7 +7,7 @@ import { FiberError } from '../errors.ts';
 
 /** Name of the custom section, and of the module that instrumented guests import their switching hooks from. */
 export const SECTION = 'wasm-fibers';
-export const FORMAT_VERSION = 2;
+export const FORMAT_VERSION = 3;
 
 /** Name of the module that metered guests import their budget from (host/instrument/metering/meter.ts). */
 export const METER: string = `${SECTION}:meter`;

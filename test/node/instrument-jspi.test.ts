@@ -356,7 +356,7 @@ describe('what the host needs', () => {
   test('the section says what it is, without what only Asyncify has', async () => {
     const { metadata } = await forJspi(SLEEP);
     expect(metadata).toEqual({
-      version: 2,
+      version: 3,
       target: 'jspi',
       source: expect.stringMatching(/^[0-9a-f]{64}$/),
       imports: [{ module: 'env', name: 'sleep', params: ['i32'], results: ['i32'], suspending: true }],

@@ -294,7 +294,7 @@ describe('modules that lie about what they are', () => {
 
   test('a forged section of ours makes it an instrumented module from a stranger', async () => {
     const plain = await loadPlain('plugin');
-    for (const content of ['', '{}', '{"version":2}', '[]', '\0', '{"version":2,"metered":true,"imports":[]}']) {
+    for (const content of ['', '{}', '{"version":3}', '[]', '\0', '{"version":3,"metered":true,"imports":[]}']) {
       const error = await errorOf(
         loadPlugin(withSections(plain, 'wasm-fibers', section(content)), { hostFunctions: functions() }),
       );

@@ -47,7 +47,7 @@ const IMPORTS = ['wait', 'wait2', 'note', 'invoke_i'].map((name) => ({
 }));
 
 export const METADATA: Readonly<Record<string, unknown>> = {
-  version: 2,
+  version: 3,
   target: 'asyncify',
   source: '00',
   imports: IMPORTS,

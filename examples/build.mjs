@@ -40,7 +40,7 @@ function filesIn(folder, extension) {
 
 /** Everything but its asconfig.json that decides what a guest becomes. */
 function ingredients() {
-  const code = ['instrument', 'assemblyscript'].flatMap((folder) => filesIn(`build/host/${folder}`, '.js'));
+  const code = ['instrument', 'assemblyscript', 'runtime'].flatMap((folder) => filesIn(`build/host/${folder}`, '.js'));
   return [...filesIn('assembly', '.ts'), ...code, 'package-lock.json'];
 }
 

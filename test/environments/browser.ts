@@ -1,7 +1,7 @@
 // Tests in a real browser, headless, in Vitest's browser mode; the specification only.
 import { defineConfig, type ViteUserConfig } from 'vitest/config';
 import type { BrowserProviderOption } from 'vitest/node';
-import { MANY_PLUGINS, ROOT, SPEC, commonTestOptions, provide, withoutJspi } from './common.ts';
+import { MANY_PLUGINS, OF_THE_ENGINE, ROOT, SPEC, commonTestOptions, provide, withoutJspi } from './common.ts';
 
 /** What depends on whether the engine has JSPI: without it, all others are as they are with it, on Asyncify. */
 const CHOICE = ['test/spec/{awaiting,backends,un-instrumented}.test.ts'];
@@ -9,6 +9,8 @@ const CHOICE = ['test/spec/{awaiting,backends,un-instrumented}.test.ts'];
 /** A Vitest configuration that runs the specification in `browser`, driven by `provider`. */
 export function browserEnvironment(browser: 'chromium' | 'firefox', provider: BrowserProviderOption): ViteUserConfig {
   const { backend } = provide(!withoutJspi);
+  // The engine of Chromium runs all of it in Node, and Chromium on JSPI.
+  const isKnown = browser === 'chromium' && backend === 'asyncify';
   return defineConfig({
     root: ROOT,
     // Two browsers that run at once must not write each other's bundles.
@@ -18,7 +20,7 @@ export function browserEnvironment(browser: 'chromium' | 'firefox', provider: Br
     test: {
       ...commonTestOptions,
       provide: provide(!withoutJspi),
-      include: withoutJspi ? CHOICE : SPEC,
+      include: withoutJspi ? CHOICE : isKnown ? OF_THE_ENGINE : SPEC,
       exclude: [...(commonTestOptions.exclude ?? []), ...(backend === 'jspi' ? [] : MANY_PLUGINS)],
       browser: {
         enabled: true,

@@ -36,8 +36,8 @@ const TITLES = { asyncify: 'Asyncify', jspi: 'JSPI' };
  * One environment.
  *
  * @param pairs are guests given as pairs, from which the backend is chosen? Else as the one module for this backend
- * @param effort what part of their iterations random tests do: all of it once on each backend, less where an engine has
- * been tried on the other backend, or a backend on a near relative of the engine
+ * @param effort what part of their iterations random tests do: all of it in `npm run test:slow`; half of it once on each backend,
+ * less where an engine has been tried on the other backend, or a backend on a near relative of the engine
  */
 function environment(runtime, backend, { pairs = false, effort = 1, ...more } = {}) {
   const { name = `${runtime.name}-${backend}`, title = `${runtime.title}, ${TITLES[backend]}`, env = {} } = more;
@@ -100,17 +100,17 @@ export const ENVIRONMENTS = [
     name: `${machineNode}-tools`,
     title: `tools and documents on Node ${process.versions.node}`,
   }),
-  environment(node(machineNode, 'test/environments/machine-node.config.ts'), 'asyncify'),
+  environment(node(machineNode, 'test/environments/machine-node.config.ts'), 'asyncify', { effort: 0.5 }),
   // Node 24 is the first that has JSPI. For Asyncify it is nothing between the oldest and the newest.
   ...['node26']
     .filter((name) => name !== machineNode)
-    .map((name) => environment(node(name, SPEC_ON_NODE), 'asyncify', { effort: 0.25 })),
-  environment(node('node24', SPEC_ON_NODE), 'jspi', { effort: 0.25 }),
-  environment(node('node26', SPEC_ON_NODE), 'jspi', { pairs: true }),
-  environment(chromium, 'asyncify', { effort: 0.25 }),
-  environment(chromium, 'jspi', { pairs: true, effort: 0.25 }),
-  environment(firefox, 'asyncify', { effort: 0.25 }),
-  environment(firefox, 'jspi', { effort: 0.25 }),
+    .map((name) => environment(node(name, SPEC_ON_NODE), 'asyncify', { effort: 0.15 })),
+  environment(node('node24', SPEC_ON_NODE), 'jspi', { effort: 0.15 }),
+  environment(node('node26', SPEC_ON_NODE), 'jspi', { pairs: true, effort: 0.5 }),
+  environment(chromium, 'asyncify', { effort: 0.15 }),
+  environment(chromium, 'jspi', { pairs: true, effort: 0.15 }),
+  environment(firefox, 'asyncify', { effort: 0.15 }),
+  environment(firefox, 'jspi', { effort: 0.15 }),
   environment(firefox, 'asyncify', {
     name: 'firefox-no-jspi',
     title: 'Firefox without JSPI, Asyncify',

@@ -1,8 +1,8 @@
-// What the other Node versions run: the specification, and on the newest what is about Node itself. The tools that run
+// What the other Node versions run: of the specification what hangs on the engine, and on the newest all of it and what is about Node itself. The tools that run
 // before there is a guest (instrumenter, transform, command) are tried on the oldest Node, which is the machine's, and where
 // they need an engine with JSPI on the newest; what does not depend on the backend is tried on one.
 import type { ViteUserConfig } from 'vitest/config';
-import { MANY_PLUGINS, ONLY_JSPI, SPEC, commonTestOptions, provide } from './common.ts';
+import { MANY_PLUGINS, ONLY_JSPI, OF_THE_ENGINE, SPEC, commonTestOptions, provide } from './common.ts';
 import { nodeEnvironment } from './node.ts';
 
 const NEWEST = 26;
@@ -23,7 +23,7 @@ const isJspi = provide(true).backend === 'jspi';
 const onNewest = isJspi ? [...OF_THE_BACKEND, `${ONLY_JSPI}/*.test.ts`] : ['test/node/**/*.test.ts'];
 const excluded = (commonTestOptions.exclude ?? []).filter((files) => !(isNewest && isJspi && files === ONLY_JSPI));
 const config: ViteUserConfig = nodeEnvironment(
-  [...SPEC, ...(isNewest ? onNewest : ['test/node/async-context.test.ts'])],
+  isNewest ? [...SPEC, ...onNewest] : [...OF_THE_ENGINE, 'test/node/async-context.test.ts'],
   [...excluded, ...TOOLS, ...(isJspi ? [] : [...TWICE, ...MANY_PLUGINS])],
 );
 

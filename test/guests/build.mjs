@@ -211,7 +211,9 @@ async function buildC() {
 
 /** Half of the work, in a process of its own beside this one: SQLite alone takes a third of it. */
 function buildCBeside() {
-  const child = spawn(process.execPath, [fileURLToPath(import.meta.url), ALL_C], { stdio: 'inherit' });
+  const child = spawn(process.execPath, [...process.execArgv, fileURLToPath(import.meta.url), ALL_C], {
+    stdio: 'inherit',
+  });
   return new Promise((resolve, reject) => {
     child.on('error', reject);
     child.on('close', (code) => {

@@ -544,7 +544,7 @@ describe('wasm-fibers inspect', () => {
   test('says how an instrumented module was made', async () => {
     await cli(['instrument', 'in.wasm', '-o', 'made.wasm', '--suspending', 'env.sleep', '-q']);
     const { stdout } = await cli(['inspect', 'made.wasm']);
-    expect(stdout).toContain('instrumented by wasm-fibers (format 2)');
+    expect(stdout).toContain('instrumented by wasm-fibers (format 3)');
     expect(stdout).toMatch(/env\.sleep.*may suspend/);
     expect(stdout).toMatch(/env\.log +\(i32\) -> \(\)\n/);
     expect(stdout).toContain('suspending [env.sleep]');

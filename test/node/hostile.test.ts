@@ -145,7 +145,7 @@ describe('I.9 what the custom section says is checked', () => {
       JSON.stringify(SECTION).replace('{', '{"__proto__":{"version":9},"constructor":null,'),
       true,
     ],
-    ['a newer version', JSON.stringify({ ...SECTION, version: 3 }), false],
+    ['a newer version', JSON.stringify({ ...SECTION, version: 4 }), false],
     ...Object.keys(SECTION).map((key): [string, string, boolean] => [`without ${key}`, without(key), false]),
   ];
 

@@ -9,7 +9,7 @@ import { commandFor } from '../proof/fuzz/report.ts';
 
 const FIXED = 40;
 /** Milliseconds. */
-const BUDGET = 15_000;
+const BUDGET = 6000;
 
 let workshop: Workshop;
 beforeAll(async () => {

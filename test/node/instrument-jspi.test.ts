@@ -653,7 +653,7 @@ describe('what is refused', () => {
       for (const again of ['asyncify', 'jspi'] as const) {
         await expect(instrument(wasm, { suspending: ['env.*'], target: again })).rejects.toMatchObject({
           code: 'ALREADY_INSTRUMENTED',
-          message: expect.stringContaining(`by wasm-fibers for the target ${target} (format 2; suspending: env.sleep)`),
+          message: expect.stringContaining(`by wasm-fibers for the target ${target} (format 3; suspending: env.sleep)`),
         });
       }
     },

@@ -81,7 +81,7 @@ describe('files', () => {
 describe('already instrumented', () => {
   test('by us: says so, and with which imports', async () => {
     const { wasm } = await instrument(PLAIN, { suspending: ['env.sleep'] });
-    await expectRefusal(wasm, 'ALREADY_INSTRUMENTED', ['by wasm-fibers', 'format 2', 'env.sleep', 'original module']);
+    await expectRefusal(wasm, 'ALREADY_INSTRUMENTED', ['by wasm-fibers', 'format 3', 'env.sleep', 'original module']);
   });
 
   test("by somebody's Asyncify", async () => {

@@ -9,7 +9,6 @@ const SCRIPT = fileURLToPath(new URL('leaks/values.mjs', import.meta.url));
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
 test.each([
-  ['O3', 'mixed'],
   ['steps', 'mixed'],
   ['O3', 'refused'],
   ['O3', 'references'],

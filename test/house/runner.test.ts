@@ -65,10 +65,14 @@ test("--only node: both environments of this machine's Node, which together run 
   expect([...tools, ...others].toSorted()).toEqual(all);
 });
 
-test('random tests do all of their iterations on each backend somewhere, and --list says where they do not', async () => {
-  const full = (await listed()).filter((text) => !text.includes('of their iterations')).join('\n');
-  expect(full).toContain(', JSPI');
-  expect(full).toMatch(/-asyncify .*, Asyncify$/m);
+test('random tests do half of their iterations on each backend somewhere, --list says where less, and all of them in the slow tests', async () => {
+  const half = (await listed()).filter((text) => text.includes(' 0.5 of their iterations')).join('\n');
+  expect(half).toContain(', JSPI');
+  expect(half).toContain(', Asyncify');
+  const slow = (await listed('--slow')).join('\n');
+  expect(slow).toContain(', JSPI');
+  expect(slow).toContain(', Asyncify');
+  expect(slow).not.toContain('of their iterations');
 });
 
 test.each([

@@ -136,7 +136,7 @@ describe.each(VARIANTS)('tasks (%s)', (variant) => {
     const { guest } = await openTasks(variant, gate.wait);
     const holder = guest.spawn('holdLock', [], { name: 'holder' });
     const other = guest.exports.holdLock();
-    const sleeper = guest.exports.sleeps(5);
+    const sleeper = guest.spawn('sleeps', [100_000]);
     await turn();
     expect(guest.dump().map(({ import: site, waitingFor }) => [site, waitingFor])).toEqual([
       ['env.wait', null],
@@ -147,7 +147,9 @@ describe.each(VARIANTS)('tasks (%s)', (variant) => {
     await holder.result;
     await gate.until(1);
     gate.take(1).resolve(1);
-    await Promise.all([other, sleeper]);
+    await other;
+    sleeper.cancel();
+    expect(await code(sleeper.result)).toBe('CANCELLED');
   });
 
   test('cannot be asked for, nor wait, in calls without a fiber', async () => {

@@ -33,6 +33,8 @@ export interface Recipe {
   readonly exportTables: boolean;
   /** Address of the room that the allocator gives, which the module itself hardly ever touches. */
   readonly room: number;
+  /** May its loops go on for seconds? Else they trap soon, as the fuzzer has made them. */
+  readonly endless?: boolean;
 }
 
 const EVERYWHERE = [
@@ -117,6 +119,22 @@ export class Workshop {
   }
 }
 
+/** From here the fuzzer has every loop and every function count down a global of the module, and trap at the end. */
+const HANG_LIMIT = 100;
+
+function haveNoEnd(module: binaryen.Module): void {
+  const { i32 } = binaryen;
+  for (let at = 0; at < module.getNumGlobals(); at++) {
+    const { name, type, mutable, init } = binaryen.getGlobalInfo(module.getGlobalByIndex(at));
+    if (type !== i32 || !mutable || binaryen.getExpressionId(init) !== binaryen.ConstId) continue;
+    const { value } = binaryen.getExpressionInfo(init) as binaryen.ConstInfo;
+    if (value !== HANG_LIMIT) continue;
+    module.removeGlobal(name);
+    module.addGlobal(name, i32, true, module.i32.const(2 ** 31 - 1));
+    return;
+  }
+}
+
 function prepare(wasm: Uint8Array, recipe: Recipe): Uint8Array<ArrayBuffer> {
   const { i32, i64, f32, f64, v128, none, Features } = binaryen;
   // It takes the features, which its declaration leaves out.
@@ -139,6 +157,7 @@ function prepare(wasm: Uint8Array, recipe: Recipe): Uint8Array<ArrayBuffer> {
         if (mutable && [i32, i64, f32, f64].includes(type)) module.addGlobalExport(name, `${OURS}global.${name}`);
       }
     }
+    if (recipe.endless === true) haveNoEnd(module);
     binaryen.setDebugInfo(recipe.names);
     return completed(module.emitBinary(), recipe.exportTables);
   } finally {

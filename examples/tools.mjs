@@ -36,7 +36,9 @@ export function hash(files, ...more) {
 /** Everything of this repository, but a guest's own sources, that decides what a guest becomes. */
 export function ingredients() {
   const code = ['instrument', 'assemblyscript'].flatMap((folder) => filesIn(`build/host/${folder}`, '.js'));
-  return [...filesIn('assembly', '.ts'), ...code, 'package-lock.json'];
+  // The format of the section that says what a module is, and which of them this package reads.
+  const format = 'build/host/runtime/metadata.js';
+  return [...filesIn('assembly', '.ts'), ...code, format, 'package-lock.json'];
 }
 
 /** Runs `make` unless it did so for the same key before; what failed, or was interrupted, is made again. */

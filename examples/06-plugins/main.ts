@@ -8,10 +8,17 @@
 //   npm run example 06 -- --demo
 import { readOptions } from '../arguments.ts';
 import { demonstrate } from './demo.ts';
+import { describeFailure } from './plugins.ts';
 import { startServer } from './server.ts';
 
 const { port, latency, demo } = readOptions({ port: 0, latency: 120 }, ['demo']);
-const server = await startServer({ port, latency, print: (line) => console.log(`  lua prints: ${line}`) });
+const server = await startServer({ port, latency, print: (line) => console.log(`  lua prints: ${line}`) }).catch(
+  (error: unknown) => {
+    // Most often the port is another program's.
+    console.error(`The server cannot be started: ${describeFailure(error)}`);
+    return process.exit(1);
+  },
+);
 
 if (demo) {
   await demonstrate(server);

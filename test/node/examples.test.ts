@@ -140,12 +140,21 @@ describe.skipIf(!hasPlugins)('06-plugins (it needs clang)', () => {
     expect(await running()).toBe(1);
     expect(await runaway).toMatchObject({ status: 504, code: 'TIMEOUT' });
 
+    // Ended while it waits, or between two waits; what it leaves behind is in nobody's way.
+    const asking = 'while true do pcall(lookup, "fiber") end';
+    expect(await post('lua/run?timeout=200', asking)).toMatchObject({ status: 504, code: 'TIMEOUT' });
+    expect(await post('lua/run?timeout=5000', asking)).toMatchObject({ status: 422, code: 'LIMIT_REACHED' });
+    expect(await post('lua/run', 'return lookup("fuel")')).toMatchObject({ status: 200 });
+
     const leaving = new AbortController();
     const left = post('lua/run?script=runaway', '', leaving.signal);
     await vi.waitUntil(async () => (await running()) === 1);
     leaving.abort();
     await expect(left).rejects.toThrow(/abort/);
     await vi.waitUntil(async () => (await running()) === 0);
+    const { port } = new URL(editor.url);
+    const { code, stderr } = await run(process.execPath, ['examples/run.mjs', '06', '--port', port], ROOT);
+    expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringMatching(/cannot be started: EADDRINUSE/) });
     expect(await editor.stop()).toBe(0);
     expect(editor.output).toContain('lua prints: 3 lines are sorted');
   });

@@ -21,9 +21,9 @@ export class Frames {
     return this.#count;
   }
 
-  /** Milliseconds between two frames at most, since `reset`, while a plugin ran. */
+  /** Milliseconds between two frames at most, since `reset`, while a plugin ran; the time since the last frame included. */
   get longestGap(): number {
-    return this.#longest;
+    return Math.max(this.#longest, performance.now() - this.#last);
   }
 
   reset(): void {
@@ -44,7 +44,9 @@ export class Frames {
     const context = this.#clock.getContext('2d');
     if (context === null) return;
     const { width, height } = this.#clock;
-    const turn = (now / 2000) * 2 * Math.PI;
+    // A hand that jumps each second is for readers who do not bear one that turns.
+    const time = matchMedia('(prefers-reduced-motion: reduce)').matches ? Math.floor(now / 1000) * 1000 : now;
+    const turn = (time / 12_000) * 2 * Math.PI;
     context.clearRect(0, 0, width, height);
     context.strokeStyle = getComputedStyle(this.#clock).color;
     context.lineWidth = 2;

@@ -61,7 +61,7 @@ async function call(title: string, name: string, entry: string, input: string): 
   const { signal } = controller;
   if (running.size === 0) frames.reset();
   running.add(controller);
-  stop.disabled = false;
+  stop.ariaDisabled = 'false';
   status.textContent = `${title} runs.`;
   const [start, first] = [performance.now(), frames.count];
   try {
@@ -74,11 +74,12 @@ async function call(title: string, name: string, entry: string, input: string): 
       ? `${title} was stopped, ${ms(stopped)} after Stop was pressed.`
       : `${title} failed after ${ms(start)}: ${describeFailure(error)}`;
   } finally {
+    const [count, gap] = [frames.count - first, milliseconds(frames.longestGap)];
     running.delete(controller);
-    stop.disabled = running.size === 0;
-    const gap = milliseconds(frames.longestGap);
+    // Not `disabled`, which would take the focus away from whoever has pressed it by the keyboard.
+    stop.ariaDisabled = String(running.size === 0);
     find('gap', HTMLElement).textContent = gap;
-    log(`${status.textContent} There were ${frames.count - first} frames meanwhile, at most ${gap} apart.`);
+    log(`${status.textContent}${count > 0 ? ` There were ${count} frames meanwhile, at most ${gap} apart.` : ''}`);
     void refresh();
   }
 }

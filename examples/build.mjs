@@ -1,27 +1,12 @@
-// Builds the examples that have an asconfig.json, as anybody builds a program of their own: `asc` compiles the guest and
-// writes its JavaScript and its types, then `tsc` compiles the host against them.
+// Builds the examples: those with an asconfig.json as anybody builds a program of their own (`asc` compiles the guest and writes
+// its JavaScript and its types), then `tsc` compiles the hosts against them; those with a build.mjs have more to do afterwards.
 //
 //   npm run examples
 //
 // What holds: a guest is compiled again exactly when something that it is made of has changed.
-import { spawnSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import {
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  realpathSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, realpathSync, rmSync, symlinkSync } from 'node:fs';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
-
-const ROOT = fileURLToPath(new URL('..', import.meta.url));
-const BUILT = path.join(ROOT, 'build/examples');
-const PACKAGES = path.join(BUILT, 'node_modules');
+import { BUILT, PACKAGES, ROOT, hash, ingredients, once, run } from './tools.mjs';
 
 /** asconfig.json says `wasm-fibers/transform`, which asc looks for in node_modules, where npm puts it, but not in a clone. */
 function installItself() {
@@ -33,52 +18,24 @@ function installItself() {
   symlinkSync(ROOT, link, 'junction');
 }
 
-function filesIn(folder, extension) {
-  const names = readdirSync(path.join(ROOT, folder), { recursive: true }).filter((name) => name.endsWith(extension));
-  return names.map((name) => path.join(folder, name)).toSorted();
+/** Ends the build where a step fails, which has said why. */
+function must(done) {
+  if (!done) process.exit(1);
 }
 
-/** Everything but its asconfig.json that decides what a guest becomes. */
-function ingredients() {
-  const code = ['instrument', 'assemblyscript', 'runtime'].flatMap((folder) => filesIn(`build/host/${folder}`, '.js'));
-  return [...filesIn('assembly', '.ts'), ...code, 'package-lock.json'];
-}
-
-function hash(files) {
-  const digest = createHash('sha256');
-  for (const file of files) digest.update(`${file}\0`).update(readFileSync(path.join(ROOT, file)));
-  return digest.digest('hex');
-}
-
-/** Binaryen's ten megabytes of WebAssembly are not optimised for the seconds that they run: that takes longer than it gains. */
-const SHORT_LIVED = '--liftoff-only';
-
-function run(tool, args) {
-  const env = { ...process.env, NODE_PATH: PACKAGES };
-  const { status } = spawnSync(process.execPath, [SHORT_LIVED, `node_modules/${tool}`, ...args], {
-    cwd: ROOT,
-    env,
-    stdio: 'inherit',
-  });
-  return status === 0;
-}
-
-function compileGuest(name, common) {
-  const config = `examples/${name}/asconfig.json`;
-  const stamp = path.join(BUILT, name, 'guest.hash');
-  const key = hash([...common, config]);
-  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === key) return true;
-  rmSync(stamp, { force: true });
-  console.log(`asc --config ${config}`);
-  if (!run('assemblyscript/bin/asc.js', ['--config', config])) return false;
-  writeFileSync(stamp, key);
-  return true;
-}
+const having = (file) =>
+  readdirSync(path.join(ROOT, 'examples'))
+    .filter((name) => existsSync(path.join(ROOT, 'examples', name, file)))
+    .toSorted();
 
 installItself();
 const common = ingredients();
-const names = readdirSync(path.join(ROOT, 'examples')).filter((name) =>
-  existsSync(path.join(ROOT, 'examples', name, 'asconfig.json')),
-);
-const built = names.toSorted().every((name) => compileGuest(name, common));
-if (!built || !run('typescript/bin/tsc', ['-p', 'examples/tsconfig.json'])) process.exitCode = 1;
+for (const name of having('asconfig.json')) {
+  const config = `examples/${name}/asconfig.json`;
+  await once(path.join(BUILT, name, 'guest.hash'), hash([...common, config]), () => {
+    console.log(`asc --config ${config}`);
+    must(run('node_modules/assemblyscript/bin/asc.js', ['--config', config]));
+  });
+}
+must(run('node_modules/typescript/bin/tsc', ['-p', 'examples/tsconfig.json']));
+for (const name of having('build.mjs')) must(run(`examples/${name}/build.mjs`));

@@ -15,9 +15,8 @@ import { compilePrograms, refusalOf, runProgram } from './guests.ts';
 const PACKAGES = ['binaryen', 'assemblyscript', 'esbuild', 'typescript', '@types', '@antonz'] as const;
 const COMMANDS = ['asc', 'esbuild', 'tsc'] as const;
 const COMMAND = path.join(ROOT, 'build/host/cli/main.js');
-const CHROMIUM = ['chromium', 'chromium-browser', 'google-chrome'].flatMap((name) =>
-  (process.env['PATH'] ?? '').split(path.delimiter).map((folder) => path.join(folder, name)),
-);
+const CHROMIUM = ['chromium', 'chromium-browser', 'google-chrome'];
+const FIREFOX = ['firefox-esr', 'firefox'];
 /** Advice of npm and warnings of Node come and go with their versions. */
 const QUIET = { npm_config_loglevel: 'error', NODE_NO_WARNINGS: '1' };
 
@@ -27,9 +26,19 @@ export interface Workshop {
   close(): Promise<void>;
 }
 
+function onPath(names: readonly string[]): string | undefined {
+  const folders = (process.env['PATH'] ?? '').split(path.delimiter);
+  return names.flatMap((name) => folders.map((folder) => path.join(folder, name))).find((file) => existsSync(file));
+}
+
 /** The path of Chromium, if there is one. */
 export function chromium(): string | undefined {
-  return CHROMIUM.find((file) => existsSync(file));
+  return onPath(CHROMIUM);
+}
+
+/** The path of Firefox, if there is one. */
+export function firefox(): string | undefined {
+  return onPath(FIREFOX);
 }
 
 /** The path of a Node that has JSPI, if there is one: this one, or the newest that test/nodes brings. */

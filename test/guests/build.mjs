@@ -19,7 +19,15 @@ import { createRequire } from 'node:module';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { CLANG_REMEDY, compileAssemblyScript, compileC, compileTyped, hasClang, sourcesOf } from './compilers.mjs';
+import {
+  CLANG_REMEDY,
+  clangIdentity,
+  compileAssemblyScript,
+  compileC,
+  compileTyped,
+  hasClang,
+  sourcesOf,
+} from './compilers.mjs';
 import { REMEDY, fetchSource } from './fetch-sources.mjs';
 import { ASSEMBLYSCRIPT, BENCHED, C_GUESTS, LIBRARIES, TARGETS, TYPED } from './list.mjs';
 
@@ -185,9 +193,7 @@ async function buildC() {
   const plain = [...chosenC(C_GUESTS), ...ours.filter(({ library }) => library === undefined)];
   const real = [...chosenC(LIBRARIES), ...ours.filter(({ library }) => library !== undefined)];
   if (plain.length + real.length === 0) return;
-  const clang = ['/usr/bin/clang', '/usr/local/bin/clang'].find((file) => existsSync(file));
-  // A compiler is known by its file: to ask it for its version takes longer than everything else that is up to date.
-  const compiler = clang === undefined ? 'clang' : `${clang} ${statSync(clang).mtimeMs}`;
+  const compiler = clangIdentity();
   if (known('clang') !== compiler) {
     if (!(await hasClang())) return skip([...plain, ...real], `C guests: ${CLANG_REMEDY}`);
     remember('clang', compiler);

@@ -1,7 +1,7 @@
 // Source to un-instrumented module: asc in this process, clang in its own. Each takes a guest of list.mjs and the path to
 // write, and throws with the compiler's own words.
 import { execFile } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -87,13 +87,28 @@ export async function compileTyped({ source, flags }, outFile, transform) {
 
 export async function compileC({ source, library, files, flags }, target, folder) {
   const parts = library === undefined ? [] : readdirSync(folder).filter((file) => files(file));
-  const args = [...CLANG, ...flags, '-o', target, `test/guests/${source}`];
+  const args = [...flags, '-o', target, `test/guests/${source}`];
   if (library !== undefined) args.push(`-I${folder}`, ...parts.map((file) => path.join(folder, file)));
+  await clang(args, source);
+}
+
+/**
+ * Compiles and links for WASI at -O2, in the repository's folder.
+ *
+ * @param what is compiled, for the message
+ */
+export async function clang(args, what) {
   try {
-    await exec('clang', args, { cwd: ROOT, maxBuffer: 1 << 24, env: CLANG_ENV });
+    await exec('clang', [...CLANG, ...args], { cwd: ROOT, maxBuffer: 1 << 24, env: CLANG_ENV });
   } catch (error) {
-    throw new Error(`clang could not compile ${source}:\n${error.stderr ?? error}`, { cause: error });
+    throw new Error(`clang could not compile ${what}:\n${error.stderr ?? error}`, { cause: error });
   }
+}
+
+/** Which clang there is, by its file: to ask it for its version takes longer than everything else that is up to date. */
+export function clangIdentity() {
+  const file = ['/usr/bin/clang', '/usr/local/bin/clang'].find((each) => existsSync(each));
+  return file === undefined ? 'clang' : `${file} ${statSync(file).mtimeMs}`;
 }
 
 /** Can clang compile and link for WASI here? Tried, since each of the four packages may be the one that is missing. */

@@ -1,5 +1,6 @@
 // The examples run as a reader would run them, with less to do.
-import { expect, test, vi } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
+import { hasPlugins, startEditor } from '../support/editor.ts';
 import { ROOT, run } from '../support/temporary.ts';
 
 // Compiling takes its time on a machine that does something else.
@@ -91,11 +92,80 @@ test('05-nested-await: what waits for less ends first, which a nested event loop
   expect(output).toMatch(/wasm-fibers +1000, all done/);
 });
 
+describe.skipIf(!hasPlugins)('06-plugins (it needs clang)', () => {
+  test('each plugin does its work on the server, waits where it likes, and a runaway ends while requests are answered', async () => {
+    const output = await example('06', '--demo', '--latency', '5');
+    expect(output).toContain('words, wrap, lua are loaded');
+    expect(output).toContain(
+      '  | A *plugin* is loaded from a manifest. Its calls are *fibers*: each *fiber* may wait\n',
+    );
+    expect(output).toContain('each fiber (a call with a stack of its own) may wait');
+    expect(output).toMatch(/^ {2}\| a {2}\*plugin\* {2}is {2}loaded from a manifest\. its calls are \*fibers\*:$/m);
+    expect(output.match(/^ {2}\| Unknown: fibers$/gm)).toHaveLength(2);
+    expect(output).toContain('lua prints: 2 lines are sorted');
+    expect(output).toContain("  | script:3: attempt to index a nil value (local 'words')");
+    expect(output).toContain('  | TIMEOUT: The plugin "lua" 5.4.4: run did not end within 400 ms.');
+    expect(numbers(output, /(\d+) requests were answered while it ran/g)[0]).toBeGreaterThan(0);
+    expect(output).toMatch(/^ {2}lua +5 +2 +8 +\d+ +1 +\d+ KiB$/m);
+  });
+
+  test('the server calls plugins for whoever asks; what they may not do ends their call and nothing else', async () => {
+    const editor = await startEditor('--latency', '5');
+    const post = async (path: string, body: string, signal: AbortSignal | null = null): Promise<unknown> => {
+      const response = await fetch(`${editor.url}plugins/${path}`, { method: 'POST', body, signal });
+      return { status: response.status, ...((await response.json()) as object) };
+    };
+    const running = async (): Promise<unknown> => {
+      const rows = (await (await fetch(`${editor.url}plugins`)).json()) as { name: string; running: number }[];
+      return rows.find(({ name }) => name === 'lua')?.running;
+    };
+    expect(await post('words/statistics', 'a fiber')).toMatchObject({
+      status: 200,
+      text: '2 words, 2 of them different, in 7 characters.\nThe longest: fiber, a call with a stack of its own.\n',
+    });
+    expect(await post('lua/run', 'return text:upper()\0some text')).toEqual({ status: 200, text: 'SOME TEXT' });
+    expect(await post('lua/run?script=sort-lines', 'b\nC\na\n')).toEqual({ status: 200, text: 'a\nb\nC\n' });
+    expect(await post('lua/run', 'error("no")')).toEqual({ status: 422, code: null, message: 'script:1: no' });
+    const mistakes = ['nothing/run', 'lua/luaopen_base', 'lua/run?script=../main'].map((path) => post(path, ''));
+    expect(await Promise.all(mistakes)).toEqual(mistakes.map(() => expect.objectContaining({ status: 404 })));
+    expect(await post('wrap/wrap', 'x'.repeat(2 ** 20 + 1))).toMatchObject({ status: 413 });
+    // Many columns, words that do not fit, and characters of more than one byte.
+    const justified = (await post('wrap/justify', `${'é '.repeat(500)}${'long'.repeat(30)} end`)) as { text: string };
+    const lines = justified.text.trimEnd().split('\n');
+    expect(lines.slice(0, 15).map((line) => line.length)).toEqual(Array.from({ length: 15 }, () => 64));
+    expect(lines.slice(-2)).toEqual(['long'.repeat(30), 'end']);
+
+    const runaway = post('lua/run?script=runaway&timeout=300', '');
+    expect(await post('lua/run', 'return "meanwhile"')).toEqual({ status: 200, text: 'meanwhile' });
+    expect(await running()).toBe(1);
+    expect(await runaway).toMatchObject({ status: 504, code: 'TIMEOUT' });
+
+    // Ended while it waits, or between two waits; what it leaves behind is in nobody's way.
+    const asking = 'while true do pcall(lookup, "fiber") end';
+    expect(await post('lua/run?timeout=200', asking)).toMatchObject({ status: 504, code: 'TIMEOUT' });
+    expect(await post('lua/run?timeout=5000', asking)).toMatchObject({ status: 422, code: 'LIMIT_REACHED' });
+    expect(await post('lua/run', 'return lookup("fuel")')).toMatchObject({ status: 200 });
+
+    const leaving = new AbortController();
+    const left = post('lua/run?script=runaway', '', leaving.signal);
+    await vi.waitUntil(async () => (await running()) === 1);
+    leaving.abort();
+    await expect(left).rejects.toThrow(/abort/);
+    await vi.waitUntil(async () => (await running()) === 0);
+    const { port } = new URL(editor.url);
+    const { code, stderr } = await run(process.execPath, ['examples/run.mjs', '06', '--port', port], ROOT);
+    expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringMatching(/cannot be started: EADDRINUSE/) });
+    expect(await editor.stop()).toBe(0);
+    expect(editor.output).toContain('lua prints: 3 lines are sorted');
+  });
+});
+
 test.each([
   ['02', '--workers', '0'],
   ['03', '--capacity', '1.5'],
   ['04', '--orders', 'all'],
   ['05', '--many', ''],
+  ['06', '--port', 'any'],
 ])('%s: an argument that makes no sense is named', async (name, option, value) => {
   const { code, stdout, stderr } = await run(process.execPath, ['examples/run.mjs', name, option, value], ROOT);
   expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
@@ -112,7 +182,7 @@ test('an option that there is not is named, with those that there are', async ()
 test('without a number, or with a wrong one, the examples are listed', async () => {
   const listed = await run(process.execPath, ['examples/run.mjs'], ROOT);
   expect(listed.code).toBe(0);
-  expect(listed.stdout.match(/^ {2}\d\d-\S+$/gm)).toHaveLength(5);
+  expect(listed.stdout.match(/^ {2}\d\d-\S+$/gm)).toHaveLength(6);
   expect(listed.stdout).toContain('    A synchronous parser from npm, unchanged, whose callbacks wait:');
   const wrong = await run(process.execPath, ['examples/run.mjs', '77'], ROOT);
   expect({ code: wrong.code, stdout: wrong.stdout }).toEqual({ code: 2, stdout: '' });

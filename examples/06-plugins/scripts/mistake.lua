@@ -1,0 +1,3 @@
+-- A mistake ends the call, and nothing else: the message says where it was made.
+local words = nil
+return words.count

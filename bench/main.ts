@@ -6,7 +6,7 @@
  *   npm run bench -- --row switch,size    some rows
  *   npm run bench -- --write              and rewrite the tables of the documents
  *
- * Rows of docs/costs.md: switch, enter, value, tasks, values, values-fiber, memory, size. Rows of docs/backends.md:
+ * Rows of docs/costs.md: switch, enter, value, tasks, values, values-fiber, memory, size, preemption, slices. Rows of docs/backends.md:
  * backends-switch, backends-enter, backends-value, backends-compute, backends-memory, module-size; `backends` is all of them.
  */
 import { parseArgs } from 'node:util';
@@ -17,10 +17,14 @@ import { hasLua } from './lua.ts';
 import { measureMemory, type MemoryDriver, type MemoryUse } from './memory.ts';
 import { measureModules } from './module-size.ts';
 import { findNodes } from './nodes.ts';
+import { buildPluginGuest } from './plugin-guest.ts';
+import { measurePreemption } from './preemption.ts';
+import { Missing } from './programs/program.ts';
 import { comparisonSection, moduleSizeSection, stackMemorySection } from './report-backends.ts';
 import { machineSection, memorySection, rowSection, sizeSection } from './report.ts';
 import { type Row, ROWS } from './rows.ts';
 import { measureSize } from './size.ts';
+import { measureSlices } from './slices.ts';
 import { type Section, writeSections } from './tables.ts';
 
 const { values: options } = parseArgs({
@@ -30,7 +34,7 @@ const quick = options.quick === true;
 const effort = quick ? { heats: 1, rounds: 5, budget: 20 } : { heats: 4, rounds: 7, budget: 40 };
 
 const OF_BACKENDS = [...COMPARISONS.map((each) => each.name), 'backends-memory', 'module-size'];
-const names = [...ROWS.map((row) => row.name), 'memory', 'size', ...OF_BACKENDS];
+const names = [...ROWS.map((row) => row.name), 'memory', 'size', 'preemption', 'slices', ...OF_BACKENDS];
 const wanted = options.row?.split(',') ?? names;
 const chosen = wanted.flatMap((name) => (name === 'backends' ? OF_BACKENDS : [name]));
 for (const name of chosen.filter((each) => !names.includes(each))) {
@@ -115,11 +119,25 @@ function report(section: Section): void {
   console.log(`\n${section.text}`);
 }
 
+async function unlessMissing(name: string, measure: () => Promise<Section>): Promise<void> {
+  try {
+    report(await measure());
+  } catch (error) {
+    if (!(error instanceof Missing)) throw error;
+    missing.push(`${name}: ${error.message}`);
+  }
+}
+
 missing.push(...(await buildGuests()));
 report(machineSection(nodes));
 for (const row of ROWS) if (chosen.includes(row.name)) report(await measureRow(row));
 if (chosen.includes('memory')) report(await measureMemoryRow());
 if (chosen.includes('size')) report(sizeSection(await measureSize()));
+if (chosen.includes('preemption')) await unlessMissing('preemption', () => measurePreemption(outermost, quick));
+if (chosen.includes('slices')) {
+  await buildPluginGuest();
+  report(await measureSlices(outermost, quick));
+}
 for (const comparison of COMPARISONS) {
   if (!chosen.includes(comparison.name)) continue;
   if (comparison.name !== 'backends-compute' || hasLua()) report(await measureComparison(comparison));

@@ -2,6 +2,7 @@
  * The rows of docs/backends.md: many ways of doing the same, each as a multiple of the first. Targets are those of this
  * package on JSPI.
  */
+import type { Clock } from './contest.ts';
 import type { Operation } from './driver.ts';
 import { WORKLOADS } from './lua.ts';
 
@@ -14,6 +15,10 @@ export interface Comparison {
   readonly cases: readonly ComparedCase[];
   /** The oldest Node that can do it. */
   readonly since: number;
+  /** Milliseconds of one driver in one round; as for all others if nothing is said. */
+  readonly budget?: number;
+  /** What is measured; processor time if nothing is said. */
+  readonly clock?: Clock;
 }
 
 export interface ComparedCase {

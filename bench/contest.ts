@@ -10,6 +10,9 @@ import type { Operation } from './driver.ts';
 
 const WORKER = fileURLToPath(new URL('worker.js', import.meta.url));
 
+/** Processor time of all threads, or the time that passes, for what is about waiting. */
+export type Clock = 'processor' | 'wall';
+
 export interface Contest {
   /** The executable of the Node to run it on. */
   readonly node: string;
@@ -21,6 +24,8 @@ export interface Contest {
   readonly rounds: number;
   /** Milliseconds of one driver in one round. */
   readonly budget: number;
+  /** Default processor time. */
+  readonly clock?: Clock | undefined;
 }
 
 export interface Outcome {
@@ -50,14 +55,14 @@ export async function compete(contest: Contest): Promise<Outcome> {
 }
 
 async function runHeat(
-  { node, operation, size, drivers, rounds, budget }: Contest,
+  { node, operation, size, drivers, rounds, budget, clock = 'processor' }: Contest,
   results: Map<string, number[]>,
 ): Promise<void> {
   const competitors: Competitor[] = [];
   try {
     for (const driver of drivers) {
       // One after the other: warming up while another one is measured would disturb it.
-      const competitor = await enlist(node, driver, [operation, String(size), String(budget)]);
+      const competitor = await enlist(node, driver, [operation, String(size), String(budget), clock]);
       if (competitor !== null) competitors.push(competitor);
     }
     for (let round = 0; round < rounds; round++) {

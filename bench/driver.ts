@@ -26,6 +26,10 @@ export const OPERATIONS = [
   'lowerFiber',
   'liftFiber',
   'compute',
+  'pluginNumber',
+  'pluginText',
+  'pluginWait',
+  'pluginWaits',
 ] as const;
 
 /**
@@ -44,6 +48,9 @@ export const OPERATIONS = [
  * - `lower`, `lift`   passes a value of VALUE_CASES (values-guest.ts), number `size`, to the guest or back, in a `sync` call
  * - `lowerFiber`, `liftFiber`   the same in a call that is a fiber
  * - `compute`  does WORKLOADS number `size` (lua.ts), which never waits
+ * - `pluginNumber`, `pluginText`   calls a plugin with a number, with text
+ * - `pluginWait`  the same with text, and it waits for a host function that takes `size` milliseconds
+ * - `pluginWaits`   the same in many calls at once
  */
 export type Operation = (typeof OPERATIONS)[number];
 

@@ -6,8 +6,9 @@
  *   npm run bench -- --row switch,size    some rows
  *   npm run bench -- --write              and rewrite the tables of the documents
  *
- * Rows of docs/costs.md: switch, enter, value, tasks, values, values-fiber, memory, size. Rows of docs/backends.md:
- * backends-switch, backends-enter, backends-value, backends-compute, backends-memory, module-size; `backends` is all of them.
+ * Rows of docs/costs.md: switch, enter, value, tasks, values, values-fiber, memory, size, preemption, slices, plugin-calls,
+ * plugin-waits, plugin-load; `plugins` is all of the last three. Rows of docs/backends.md: backends-switch, backends-enter,
+ * backends-value, backends-compute, backends-memory, module-size; `backends` is all of them.
  */
 import { parseArgs } from 'node:util';
 import { type Comparison, COMPARISONS } from './comparisons.ts';
@@ -16,11 +17,17 @@ import { buildGuests } from './guests.ts';
 import { hasLua } from './lua.ts';
 import { measureMemory, type MemoryDriver, type MemoryUse } from './memory.ts';
 import { measureModules } from './module-size.ts';
-import { findNodes } from './nodes.ts';
+import { findNodes, type NodeVersion } from './nodes.ts';
+import { PLUGIN_CALLS, PLUGIN_WAITS } from './plugin-calls.ts';
+import { buildPluginGuest } from './plugin-guest.ts';
+import { measurePluginLoad } from './plugin-load.ts';
+import { measurePreemption } from './preemption.ts';
+import { Missing } from './programs/program.ts';
 import { comparisonSection, moduleSizeSection, stackMemorySection } from './report-backends.ts';
 import { machineSection, memorySection, rowSection, sizeSection } from './report.ts';
 import { type Row, ROWS } from './rows.ts';
 import { measureSize } from './size.ts';
+import { measureSlices } from './slices.ts';
 import { type Section, writeSections } from './tables.ts';
 
 const { values: options } = parseArgs({
@@ -30,11 +37,13 @@ const quick = options.quick === true;
 const effort = quick ? { heats: 1, rounds: 5, budget: 20 } : { heats: 4, rounds: 7, budget: 40 };
 
 const OF_BACKENDS = [...COMPARISONS.map((each) => each.name), 'backends-memory', 'module-size'];
-const names = [...ROWS.map((row) => row.name), 'memory', 'size', ...OF_BACKENDS];
+const OF_PLUGINS = [PLUGIN_CALLS.name, PLUGIN_WAITS.name, 'plugin-load'];
+const GROUPS: Readonly<Record<string, readonly string[]>> = { backends: OF_BACKENDS, plugins: OF_PLUGINS };
+const names = [...ROWS.map((row) => row.name), 'memory', 'size', 'preemption', 'slices', ...OF_PLUGINS, ...OF_BACKENDS];
 const wanted = options.row?.split(',') ?? names;
-const chosen = wanted.flatMap((name) => (name === 'backends' ? OF_BACKENDS : [name]));
+const chosen = wanted.flatMap((name) => GROUPS[name] ?? [name]);
 for (const name of chosen.filter((each) => !names.includes(each))) {
-  console.error(`--row: there is no row ${name}; there are ${names.join(', ')}, and backends`);
+  console.error(`--row: there is no row ${name}; there are ${names.join(', ')}, and ${Object.keys(GROUPS).join(', ')}`);
   process.exit(2);
 }
 
@@ -55,13 +64,14 @@ async function measureRow(row: Row): Promise<Section> {
   return rowSection(row, measured);
 }
 
-async function measureComparison(comparison: Comparison): Promise<Section> {
+async function measureComparison(comparison: Comparison, on: readonly NodeVersion[] = nodes): Promise<Section> {
   const drivers = [...comparison.drivers.keys()];
   const compared = [];
   for (const test of comparison.cases) {
-    for (const node of nodes.filter(({ major }) => major >= comparison.since)) {
+    for (const node of on.filter(({ major }) => major >= comparison.since)) {
       const { operation, size } = test;
-      const outcome = await compete({ node: node.executable, operation, size, drivers, ...effort });
+      const { clock, budget = effort.budget } = comparison;
+      const outcome = await compete({ node: node.executable, operation, size, drivers, clock, ...effort, budget });
       compared.push({ node, test, outcome });
     }
   }
@@ -115,11 +125,27 @@ function report(section: Section): void {
   console.log(`\n${section.text}`);
 }
 
+async function unlessMissing(name: string, measure: () => Promise<Section>): Promise<void> {
+  try {
+    report(await measure());
+  } catch (error) {
+    if (!(error instanceof Missing)) throw error;
+    missing.push(`${name}: ${error.message}`);
+  }
+}
+
 missing.push(...(await buildGuests()));
 report(machineSection(nodes));
 for (const row of ROWS) if (chosen.includes(row.name)) report(await measureRow(row));
 if (chosen.includes('memory')) report(await measureMemoryRow());
 if (chosen.includes('size')) report(sizeSection(await measureSize()));
+if (chosen.includes('preemption')) await unlessMissing('preemption', () => measurePreemption(outermost, quick));
+if (chosen.some((name) => name === 'slices' || OF_PLUGINS.includes(name))) await buildPluginGuest();
+if (chosen.includes('slices')) report(await measureSlices(outermost, quick));
+for (const comparison of [PLUGIN_CALLS, PLUGIN_WAITS]) {
+  if (chosen.includes(comparison.name)) report(await measureComparison(comparison, outermost));
+}
+if (chosen.includes('plugin-load')) report(await measurePluginLoad(outermost, quick));
 for (const comparison of COMPARISONS) {
   if (!chosen.includes(comparison.name)) continue;
   if (comparison.name !== 'backends-compute' || hasLua()) report(await measureComparison(comparison));

@@ -46,3 +46,7 @@ export function table(head: readonly string[], lines: readonly (readonly string[
     `| ${widths.map((width, column) => (line[column] ?? '').padEnd(width)).join(' | ')} |`;
   return [render(head), render(widths.map((width) => '-'.repeat(width))), ...lines.map(render)].join('\n');
 }
+
+export function geometricMean(values: readonly number[]): number {
+  return Math.exp(values.reduce((sum, value) => sum + Math.log(value), 0) / values.length);
+}

@@ -31,8 +31,8 @@ export interface Entry {
 export interface Outcome {
   /** Milliseconds, median. */
   time(entry: Entry): number | undefined;
-  /** How many times as long as the first entry it took. */
-  ratio(entry: Entry): number | undefined;
+  /** How many times as long as the peer it took; as the first entry if there is no other peer. */
+  ratio(entry: Entry, peer?: Entry): number | undefined;
 }
 
 interface Runner {
@@ -76,7 +76,7 @@ function outcome(times: ReadonlyMap<Entry, readonly number[]>, first: Entry | un
   const of = (entry: Entry | undefined): readonly number[] => (entry === undefined ? [] : (times.get(entry) ?? []));
   return {
     time: (entry) => median(of(entry)),
-    ratio: (entry) => median(of(entry).flatMap((time, round) => time / (of(first)[round] ?? Number.NaN))),
+    ratio: (entry, peer = first) => median(of(entry).flatMap((time, round) => time / (of(peer)[round] ?? Number.NaN))),
   };
 }
 

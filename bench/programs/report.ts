@@ -1,6 +1,6 @@
 /** A program's table: a line for each workload, a column for each build under each condition. */
 import type { NodeVersion } from '../nodes.ts';
-import { type Section, table, withTarget } from '../tables.ts';
+import { geometricMean, type Section, table, withTarget } from '../tables.ts';
 import type { Build } from './builds.ts';
 import type { Program, Workload } from './program.ts';
 import type { Entry, Outcome } from './race.ts';
@@ -53,10 +53,6 @@ function ratioCell(ratio: number | undefined, { build, condition }: Entry, node:
   const figure = `${ratio.toFixed(2)}x`;
   const target = build.variant.name === OURS ? condition.targets[node.major] : undefined;
   return target === undefined ? figure : withTarget(figure, ratio <= target, `${target}x`);
-}
-
-function geometricMean(values: readonly number[]): number {
-  return Math.exp(values.reduce((sum, value) => sum + Math.log(value), 0) / values.length);
 }
 
 /** Of a program that is not run. */

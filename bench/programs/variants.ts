@@ -57,6 +57,12 @@ export const VARIANTS: readonly Variant[] = [
     usual: false,
   },
   {
+    name: 'fibers-jspi',
+    label: 'wasm-fibers, JSPI',
+    recipe: { kind: 'instrument', options: { target: 'jspi' } },
+    usual: false,
+  },
+  {
     name: 'metered',
     label: 'metered',
     recipe: { kind: 'instrument', options: { metered: true } },

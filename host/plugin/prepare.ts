@@ -10,7 +10,7 @@ import { TYPES_SECTION } from '../assemblyscript/types.ts';
 import { stackSwitching } from '../backends/engine.ts';
 import { FiberError } from '../errors.ts';
 import type { BackendKind } from '../index.ts';
-import { type InstrumentOptions, instrument } from '../instrument/index.ts';
+import type { InstrumentOptions } from '../instrument/index.ts';
 import { type Metadata, SECTION, readMetadata } from '../runtime/metadata.ts';
 import { type SourceMap, loadSourceMap } from '../source-maps/index.ts';
 import { WASI_MODULE } from '../wasi/abi.ts';
@@ -96,6 +96,8 @@ async function instrumented(
     ...(options.sourceMap !== null && { sourceMap: options.sourceMap }),
     ...meteringOptions(options.limits),
   };
+  // A third of all that importing this entry would load, and nothing that a module in `trusted` needs.
+  const { instrument } = await import('../instrument/index.ts');
   const result = await instrument(bytes, settings).catch((error: unknown) => {
     const { allocator } = options.instrument;
     const exported = functionsOf(given);

@@ -13,7 +13,7 @@ const TOOLS = [
   'test/node/transform{,-cli,-options,-output,-refusals,-target}.test.ts',
 ];
 /** Takes a backend's own guests, or speaks of its own failures. */
-const OF_THE_BACKEND = ['test/node/{async-context,depth,hostile,leaks,real-libraries,twice}.test.ts'];
+const OF_THE_BACKEND = ['test/node/{async-context,depth,hostile,leaks,real-libraries,transform-metered,twice}.test.ts'];
 
 /** Takes long: on the oldest Node for Asyncify, what the backend has a part in on the newest for JSPI, and not a third time. */
 const TWICE = ['test/node/{leaks,tasks-leaks,values-leaks,examples,hostile}.test.ts'];

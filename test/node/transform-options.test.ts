@@ -66,16 +66,23 @@ describe('asconfig.json', () => {
     ],
     [
       '{ "wasm-fibers": { "colour": 1 } }',
-      'there is no option "colour": known are suspending, only, add, remove, ignoreIndirect, fastPath, target',
+      'there is no option "colour": known are suspending, only, add, remove, ignoreIndirect, fastPath, metered, limits, target',
     ],
     [
       '{ "wasm-fibers": [] }',
-      '"wasm-fibers" must be an object with any of suspending, only, add, remove, ignoreIndirect, fastPath, target.',
+      '"wasm-fibers" must be an object with any of suspending, only, add, remove, ignoreIndirect, fastPath, metered, limits, target.',
     ],
     [
       '{ "targets": { "release": { "wasm-fibers": { "only": [""] } } } }',
       '"wasm-fibers" of the target "release": "only" must be an array of non-empty strings',
     ],
+    [
+      '{ "wasm-fibers": { "metered": "yes" } }',
+      'asconfig.json: "wasm-fibers": "metered" must be true or false, not "yes".',
+    ],
+    ['{ "wasm-fibers": { "metered": true, "limits": [] } }', '"limits" must be an object, not [].'],
+    ['{ "wasm-fibers": { "limits": { "callDepth": 5 } } }', 'is for metered modules'],
+    ['{ "wasm-fibers": { "metered": true, "limits": { "depth": 5 } } }', 'limits.depth'],
     ['{ "options": { "wasm-fibers": {} } }', '"wasm-fibers" stands in "options"'],
     ['{ "options": { "bindings": "esm" } }', '--bindings would overwrite'],
     ['{ "wasmFibers": { "suspending": ["env.base"] } }', 'asconfig.json: nobody reads "wasmFibers". Did you mean'],

@@ -52,7 +52,8 @@ export interface Transform {
  *
  * @param options `argv`: what `asc.main` gets, unless the process is asc; `target`: `asyncify` (default), `jspi` or `both`;
  * `suspending`: names of imports, `module.name`, with `*` for any run of characters; `only`, `add`, `remove`,
- * `ignoreIndirect`: which functions are instrumented; `fastPath`: how
+ * `ignoreIndirect`: which functions are instrumented; `fastPath`: how; `metered`, `limits`: does the guest pay for its work, and what
+ * may it not go beyond
  * @returns a class, which is what asc takes
  *
  * @example
@@ -121,7 +122,7 @@ export default class WasmFibers implements Transform {
 
   #output(module: OutputModule, settings: Settings, suspending: SuspendingImports): Output {
     const { program, binaryen } = this.#context;
-    const { asc, target, only, add, remove, ignoreIndirect, fastPath } = settings;
+    const { asc, target, only, add, remove, ignoreIndirect, fastPath, metered, limits } = settings;
     return new Output(binaryen, module, program, {
       target,
       suspending: [...suspending.names],
@@ -130,6 +131,8 @@ export default class WasmFibers implements Transform {
       remove,
       ignoreIndirect,
       ...(fastPath !== null && { fastPath }),
+      metered,
+      limits,
       sourceMapUrls: sourceMapUrls(asc, target),
       zeroFilledMemory: program.options.importMemory && asc.zeroFilledMemory === true,
       // asc is in the middle of a synchronous function, and waits for nobody. What it writes itself it begins after this.

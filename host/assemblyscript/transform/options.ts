@@ -6,6 +6,7 @@ import asc, { options as known } from 'assemblyscript/asc';
 import { addDefaults, merge, parse, resolvePath } from 'assemblyscript/util/options.js';
 import path from 'node:path';
 import { nearMatches } from '../../instrument/lists.ts';
+import type { InstrumentLimits } from '../../instrument/options.ts';
 import type { TransformContext } from './asc.ts';
 import { Refusal } from './refusal.ts';
 
@@ -43,6 +44,13 @@ export interface WasmFibersOptions {
    * for Binaryen's Asyncify pass.
    */
   readonly fastPath?: boolean;
+  /**
+   * Have the guest pay for its work, so that its fibers can be pre-empted, and end when their fuel is used up. For every
+   * target. Default false.
+   */
+  readonly metered?: boolean;
+  /** What a metered guest may not go beyond, compiled into it. Default none. */
+  readonly limits?: InstrumentLimits;
 }
 
 /** What `wasmFibers()` takes besides. */
@@ -81,6 +89,8 @@ export interface Settings {
   readonly ignoreIndirect: boolean;
   /** Null if nothing was said. */
   readonly fastPath: boolean | null;
+  readonly metered: boolean;
+  readonly limits: InstrumentLimits;
   readonly asc: AscOptions;
 }
 
@@ -113,6 +123,12 @@ const RULES: Readonly<Record<string, Rule>> = {
   remove: LIST,
   ignoreIndirect: { wanted: 'true or false', fits: (value) => typeof value === 'boolean' },
   fastPath: { wanted: 'true or false', fits: (value) => typeof value === 'boolean' },
+  metered: { wanted: 'true or false', fits: (value) => typeof value === 'boolean' },
+  // What is in it is for the instrumenter to judge.
+  limits: {
+    wanted: 'an object',
+    fits: (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
+  },
   target: { wanted: '"asyncify", "jspi" or "both"', fits: (value) => TARGETS.includes(value) },
 } satisfies Record<keyof WasmFibersOptions, Rule>;
 const KEYS = Object.keys(RULES);
@@ -163,6 +179,8 @@ export async function readSettings(given: TransformOptions, context: TransformCo
     remove: all('remove'),
     ignoreIndirect: nearest('ignoreIndirect') ?? false,
     fastPath: nearest('fastPath') ?? null,
+    metered: nearest('metered') ?? false,
+    limits: nearest('limits') ?? {},
     asc: options,
   };
 }

@@ -33,7 +33,7 @@ export class NotInstrumentable extends Error {
 
 export interface OutputOptions extends Pick<
   InstrumentOptions,
-  'only' | 'add' | 'remove' | 'ignoreIndirect' | 'fastPath'
+  'only' | 'add' | 'remove' | 'ignoreIndirect' | 'fastPath' | 'metered' | 'limits'
 > {
   readonly target: TransformTarget;
   /** `module.name` */
@@ -210,7 +210,7 @@ export class Output {
     const key = `${target} ${names}`;
     const known = this.#results.get(key);
     if (known !== undefined) return known;
-    const { suspending, sourceMapUrls } = this.#options;
+    const { suspending, sourceMapUrls, metered = false, limits = {} } = this.#options;
     const outline = readOutline(binary);
     const functions = [...outline.names.functions.values()];
     // Optimisation leaves out the imports that nobody calls.
@@ -221,6 +221,8 @@ export class Output {
         suspending: suspending.filter((name) => imports.has(name)),
         ...(target === 'jspi' && this.#options.target === 'both' ? {} : this.#lists(functions)),
         ...(target === 'jspi' ? { target } : this.#levels()),
+        metered,
+        limits,
         debugNames: names,
         ...(sourceMapUrls === null ? {} : { sourceMap, sourceMapUrl: sourceMapUrls[target] }),
       },

@@ -17,6 +17,9 @@ const GLOBALS: readonly Watched[] = [
   ['Uint8Array.prototype', Uint8Array.prototype],
 ];
 
+// What Node makes when it is first asked for: fetch notes its dispatcher among the globals.
+void globalThis.Response;
+
 type Properties = ReadonlyMap<PropertyKey, PropertyDescriptor>;
 
 function propertiesOf(object: object): Properties {

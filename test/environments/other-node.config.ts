@@ -13,10 +13,12 @@ const TOOLS = [
   'test/node/transform{,-cli,-options,-output,-refusals,-target}.test.ts',
 ];
 /** Takes a backend's own guests, or speaks of its own failures. */
-const OF_THE_BACKEND = ['test/node/{async-context,depth,hostile,leaks,real-libraries,transform-metered,twice}.test.ts'];
+const OF_THE_BACKEND = [
+  'test/node/{async-context,depth,hostile,instrument-plugin-fuzz,leaks,real-libraries,transform-metered,twice}.test.ts',
+];
 
 /** Takes long: on the oldest Node for Asyncify, what the backend has a part in on the newest for JSPI, and not a third time. */
-const TWICE = ['test/node/{leaks,tasks-leaks,values-leaks,examples,hostile}.test.ts'];
+const TWICE = ['test/node/{examples,hostile,instrument-plugin-fuzz,leaks,tasks-leaks,values-leaks}.test.ts'];
 
 const isNewest = Number(process.versions.node.split('.')[0]) >= NEWEST;
 const isJspi = provide(true).backend === 'jspi';

@@ -17,8 +17,8 @@ const GLOBALS: readonly Watched[] = [
   ['Uint8Array.prototype', Uint8Array.prototype],
 ];
 
-// What Node makes when it is first asked for: fetch notes its dispatcher among the globals.
-void globalThis.Response;
+// Node makes these when they are first asked for, and notes among the globals what they need.
+void [globalThis.AbortController, globalThis.Response];
 
 type Properties = ReadonlyMap<PropertyKey, PropertyDescriptor>;
 

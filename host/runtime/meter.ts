@@ -20,7 +20,7 @@ import type { RunnableFiber } from './fiber.ts';
 import { MODULE_LIMITS } from './limit-names.ts';
 import { BUDGET, badMetadata } from './metadata.ts';
 import type { CheckedOptions } from './options.ts';
-import { nextSlice, Share } from './slices.ts';
+import { nextSlice, Share, spendInTurn, spentInTurn } from './slices.ts';
 
 /** Portions in a slice. */
 const PORTIONS = 16;
@@ -42,6 +42,8 @@ export class Meter {
   /** When the fiber went on last, and when its portion was filled. */
   #begun = 0;
   #filled = 0;
+  /** Milliseconds from then that its slice may take: what others have left of this turn of the event loop. */
+  #slot = 0;
   /** A sync call, which cannot be pre-empted, has to be over by then; null if there is none. */
   #syncDeadline: number | null = null;
   /** Why a sync call was ended. */
@@ -86,6 +88,7 @@ export class Meter {
     if (this.#fiber !== null) this.leave(this.#fiber);
     this.#fiber = fiber;
     this.#begun = this.#filled = performance.now();
+    this.#slot = this.#options.limits.sliceMs - spentInTurn();
     this.#grant(left(fiber));
   }
 
@@ -97,6 +100,7 @@ export class Meter {
     const time = performance.now() - this.#begun;
     if (fiber.account !== null) fiber.account.time += time;
     this.#share.spend(time);
+    spendInTurn(time);
   }
 
   /** Runs a call that cannot be pre-empted; what it uses is used by the fiber below it, if there is one. */
@@ -188,10 +192,10 @@ export class Meter {
       fiber.timedOut();
       this.#stop(fiber, fiber.cancellation);
     }
-    const isOver = now - this.#begun >= this.#options.limits.sliceMs;
+    const time = now - this.#begun;
     // It has had a slice to end by itself.
-    if (isOver && fiber.cancellation !== null) this.#stop(fiber, fiber.cancellation);
-    if (!isOver || !this.#canPause()) {
+    if (time >= this.#options.limits.sliceMs && fiber.cancellation !== null) this.#stop(fiber, fiber.cancellation);
+    if (time < this.#slot || !this.#canPause()) {
       this.#grant(left(fiber));
       return;
     }

@@ -29,6 +29,30 @@ interface Waiting {
   readonly resume: () => void;
 }
 
+/**
+ * Milliseconds that metered guests have run in this turn of the event loop, about: fibers that begin or go on one after the other, in
+ * however many guests, are to hold the thread for one slice together.
+ */
+let spent = 0;
+let forgetting = false;
+/** Less is not worth a hop. */
+const LITTLE = 1;
+
+export function spentInTurn(): number {
+  return spent;
+}
+
+/** A fiber has run for so many milliseconds. */
+export function spendInTurn(time: number): void {
+  spent += time;
+  if (spent < LITTLE || forgetting) return;
+  forgetting = true;
+  hop(() => {
+    forgetting = false;
+    spent = 0;
+  });
+}
+
 let waiting: readonly Waiting[] = [];
 let hopping = false;
 /** Where the clock was of the guest that ran last. */
@@ -50,6 +74,7 @@ function hopOn(): void {
     const next = waiting.reduce((first, each) => (each.share.clock < first.share.clock ? each : first));
     waiting = waiting.filter((each) => each !== next);
     now = next.share.clock;
+    spent = 0;
     // Before it runs: the turn for the next one may come before it ends its slice, but not within it.
     if (waiting.length > 0) hopOn();
     next.resume();

@@ -127,6 +127,17 @@ describe('pre-emption', () => {
     expect(await Promise.all(sums)).toEqual(Array.from({ length: 5 }, () => 3 * (LONG / 40 + 1)));
   });
 
+  test('those that begin at once hold the thread for one slice together', async () => {
+    const sliceMs = 40;
+    const guests = await Promise.all(Array.from({ length: 8 }, () => metered({ limits: { sliceMs } })));
+    const fibers = guests.map((guest) => guest.spawn('forever', [], {}));
+    const together = fibers.reduce((sum, { guestMs }) => sum + guestMs, 0);
+    for (const fiber of fibers) fiber.cancel();
+    for (const fiber of fibers) expect(await code(fiber.result)).toBe('CANCELLED');
+    // On a busy machine each stops late.
+    expect(together).toBeLessThan(4 * sliceMs);
+  });
+
   test('guests share the thread by their weight', async () => {
     const [light, heavy] = [await metered({ weight: 1 }), await metered({ weight: 4 })];
     const [slow, fast] = [light.spawn('forever', [], {}), heavy.spawn('forever', [], {})];

@@ -54,8 +54,14 @@ export class Pool {
     if (this.#most === null) this.#shared = Promise.resolve(first);
   }
 
-  /** An instance for a call; give it back by `release`. */
+  /**
+   * An instance for a call; give it back by `release`.
+   *
+   * @throws FiberError `DISPOSED`, also for a call that had one before, which was spoilt, and whose plugin was disposed of meanwhile
+   */
   async acquire(call: Call): Promise<Instance> {
+    // Nobody makes an instance for one who would wait now.
+    this.#controller.signal.throwIfAborted();
     if (this.#most === null) return Promise.race([this.#acquireShared(), call.ended]);
     this.#dropSpoilt();
     const free = [...this.#instances].find((each) => !this.#busy.has(each));

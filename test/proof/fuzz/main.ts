@@ -1,6 +1,6 @@
 /** `npm run fuzz`: see HELP; case.ts for what is varied, and compare.ts for what is compared. */
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
+import { Campaign, byNumber } from '../campaign.ts';
 import { share } from '../processes.ts';
 import type { Done } from '../processes.ts';
 import { ALL_LEVELS } from '../variants.ts';
@@ -29,67 +29,22 @@ that was not compared is counted by why. A difference is printed with the comman
 the module, and a smaller one if there is any, is left in build/fuzz. Interrupted, it ends with what it has. Exit codes: 0 all the same, 1 a difference or nothing
 compared, 2 usage.`;
 
-const options = readOptions();
-if (options.help === true) {
-  console.log(HELP);
-  process.exit(0);
-}
-
-function readOptions(): Partial<Record<'minutes' | 'seed' | 'count' | 'jobs', string>> & { help?: boolean } {
-  const string = { type: 'string' } as const;
-  try {
-    return parseArgs({
-      options: { minutes: string, seed: string, count: string, jobs: string, help: { type: 'boolean', short: 'h' } },
-    }).values;
-  } catch (error) {
-    console.error(`${error instanceof Error ? error.message : String(error)}\n\n${HELP}`);
-    return process.exit(2);
-  }
-}
-
-function number(name: 'minutes' | 'seed' | 'count' | 'jobs', otherwise: number): number {
-  const value = Number(options[name] ?? otherwise);
-  if (value >= 0 && (name === 'minutes' || Number.isSafeInteger(value) || value === Infinity)) return value;
-  console.error(`--${name}: ${options[name]} is no such number`);
-  return process.exit(2);
-}
-
 /** Milliseconds, for a log. */
 const REPORT_EVERY = 60_000;
 
-/** More failures than this tell nothing new. */
-const MOST_FAILURES = 20;
+const campaign = new Campaign(HELP);
+const { seed, count, jobs, began } = campaign;
 
-const count = number('count', Infinity);
-const minutes = number('minutes', options.count === undefined ? 1 : Infinity);
-const seed = number('seed', Math.floor(Date.now() / 1000) * 1000);
-const jobs = Math.max(1, Math.min(number('jobs', 1), count));
-const until = Date.now() + minutes * 60_000;
-
-const total = { modules: 0, calls: 0, waits: 0, gates: 0, failed: 0 };
+const total = { modules: 0, calls: 0, waits: 0, gates: 0 };
 const skipped = new Map<string, number>();
 /** How often each way was compared at each level. */
 const compared = new Map<Way, Map<Level, number>>();
-const began = Date.now();
 
 console.log(`fuzz: seed ${seed}${count === Infinity ? '' : `, ${count} modules`}, Node ${process.versions.node}`);
-const interruption = new AbortController();
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interruption.abort());
 let reported = began;
 
 const worker = fileURLToPath(new URL('worker.js', import.meta.url));
-await share<number, Finished>(worker, jobs, seeds(), (seed, done) => take(seed, finished(done)));
-
-/** In order, while there is time. */
-function* seeds(): Generator<number> {
-  for (
-    let offset = 0;
-    offset < count && Date.now() < until && !interruption.signal.aborted && total.failed < MOST_FAILURES;
-    offset++
-  ) {
-    yield seed + offset;
-  }
-}
+await share<number, Finished>(worker, jobs, campaign.seeds(), (seed, done) => take(seed, finished(done)));
 
 /** A module that hangs by itself, or that cannot even be made, proves nothing. */
 function finished(done: Done<Finished>): Finished {
@@ -115,7 +70,7 @@ function take(seed: number, { result, report }: Finished): void {
   } else if (result.kind === 'skipped') {
     skipped.set(result.why, (skipped.get(result.why) ?? 0) + 1);
   } else {
-    total.failed += 1;
+    campaign.failures += 1;
     clear();
     console.log(`\nFAILED: seed ${seed}\n${result.what}\n  again: ${commandFor(seed)}`);
     if (report !== null) console.log(`  report: ${report}`);
@@ -136,17 +91,16 @@ function clear(): void {
 
 function summary(): string {
   const notCompared = [...skipped.values()].reduce((sum, each) => sum + each, 0);
-  return `${total.modules} modules the same, ${total.failed} different, ${notCompared} not compared`;
+  return `${total.modules} modules the same, ${campaign.failures} different, ${notCompared} not compared`;
 }
 
 clear();
-console.log(`${summary()} in ${((Date.now() - began) / 60_000).toFixed(1)} minutes from seed ${seed}`);
+console.log(`${summary()} in ${campaign.minutes} minutes from seed ${seed}`);
 console.log(`  ${total.calls} calls compared, with ${total.waits} waits; ${total.gates} waits of fibers at once`);
 for (const [way, levels] of compared) {
   const each = ALL_LEVELS.map((level) => `${levels.get(level) ?? 0} at ${level}`);
   console.log(`  ${way}: ${each.join(', ')}`);
 }
-for (const [why, times] of [...skipped].toSorted(([, a], [, b]) => b - a))
-  console.log(`  not compared: ${times} ${why}`);
-if (total.modules + total.failed === 0) console.log('FAILED: nothing was compared');
-process.exitCode = total.failed === 0 && total.modules > 0 ? 0 : 1;
+for (const [why, times] of byNumber(skipped)) console.log(`  not compared: ${times} ${why}`);
+if (total.modules + campaign.failures === 0) console.log('FAILED: nothing was compared');
+process.exitCode = campaign.failures === 0 && total.modules > 0 ? 0 : 1;

@@ -39,14 +39,16 @@ export function outcomeOf(error: unknown): string {
   return isGuests(error) ? 'an error of the guest' : `!failed with ${describe(error)}`;
 }
 
-/** Traps; exceptions of the guest's own; the end of the stack; a value that cannot be what the guest expects. */
+/** What engines say of a value that cannot be what the guest expects. Any other TypeError is a fault of the library. */
+const CONVERSION = /^(?:Cannot (?:convert|mix) |type incompatibility when transforming )/;
+
+/** Traps; exceptions of the guest's own; the end of the stack; values that it cannot take. */
 export function isGuests(error: unknown): boolean {
   const { Exception } = WebAssembly as typeof WebAssembly & { readonly Exception?: new () => object };
   return (
     error instanceof WebAssembly.RuntimeError ||
     error instanceof RangeError ||
-    error instanceof TypeError ||
-    error instanceof SyntaxError ||
+    (error instanceof TypeError && CONVERSION.test(error.message)) ||
     error instanceof Refusal ||
     (Exception !== undefined && error instanceof Exception)
   );

@@ -66,7 +66,7 @@ export async function tryPlugin(
     const result = await useAll(wasm, module, host.functions, random, backend);
     if (result.kind !== 'held') return result;
     // What is unhandled is known a turn later.
-    await new Promise((resolve) => setTimeout(resolve, 2 * 5));
+    await new Promise((resolve) => setTimeout(resolve, 10));
     const faults = [
       ...host.complaints,
       ...changes().map((each) => `${each} has changed`),

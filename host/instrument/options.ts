@@ -99,8 +99,8 @@ export interface InstrumentLimits {
   /** Elements that each table may have, from 0 to 10,000,000. */
   readonly tableElements?: number;
   /**
-   * How deep calls may be, from 1 to 1,000,000, counted in functions that call what may take long. Without it the engine's own stack is the limit,
-   * which ends a fiber with `STACK_OVERFLOW`. Makes frames larger and calls slower.
+   * How deep calls may be, from 1 to 1,000,000, counted in functions that call what may take long. Without it the engine's own
+   * stack is the limit, which ends a fiber with `STACK_OVERFLOW`. Makes frames larger and calls slower.
    */
   readonly callDepth?: number;
 }

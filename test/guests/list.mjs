@@ -11,8 +11,8 @@ const SUSPENDING_AS = ['env.wait_*'];
 /** AssemblyScript, compiled with the guest-side part first. `flags` are those of asc. */
 export const ASSEMBLYSCRIPT = [
   { name: 'basic', source: 'as/basic.ts', flags: ['-O3', '--exportTable'], suspending: SUSPENDING_AS },
-  // A reference that the collector loses shows at one optimisation level and hides at another.
   { name: 'growing', source: 'as/growing.ts', flags: ['-O3'], suspending: SUSPENDING_AS },
+  // A reference that the collector loses shows at one optimisation level and hides at another.
   { name: 'strings', source: 'as/strings.ts', flags: ['-O3'], suspending: SUSPENDING_AS },
   { name: 'strings-debug', source: 'as/strings.ts', flags: ['--debug'], suspending: SUSPENDING_AS },
   { name: 'strings-small', source: 'as/strings.ts', flags: ['-Oz', '--exportRuntime'], suspending: SUSPENDING_AS },

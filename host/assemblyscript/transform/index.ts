@@ -52,8 +52,8 @@ export interface Transform {
  *
  * @param options `argv`: what `asc.main` gets, unless the process is asc; `target`: `asyncify` (default), `jspi` or `both`;
  * `suspending`: names of imports, `module.name`, with `*` for any run of characters; `only`, `add`, `remove`,
- * `ignoreIndirect`: which functions are instrumented; `fastPath`: how; `metered`, `limits`: does the guest pay for its work, and what
- * may it not go beyond
+ * `ignoreIndirect`: which functions are instrumented; `fastPath`: how; `metered`, `limits`: does the guest pay for its work,
+ * and what may it not go beyond
  * @returns a class, which is what asc takes
  *
  * @example

@@ -31,10 +31,10 @@ export class NotInstrumentable extends Error {
   }
 }
 
-export interface OutputOptions extends Pick<
-  InstrumentOptions,
-  'only' | 'add' | 'remove' | 'ignoreIndirect' | 'fastPath' | 'metered' | 'limits'
-> {
+export interface OutputOptions
+  extends
+    Pick<InstrumentOptions, 'only' | 'add' | 'remove' | 'ignoreIndirect' | 'fastPath'>,
+    Required<Pick<InstrumentOptions, 'metered' | 'limits'>> {
   readonly target: TransformTarget;
   /** `module.name` */
   readonly suspending: readonly string[];
@@ -210,7 +210,7 @@ export class Output {
     const key = `${target} ${names}`;
     const known = this.#results.get(key);
     if (known !== undefined) return known;
-    const { suspending, sourceMapUrls, metered = false, limits = {} } = this.#options;
+    const { suspending, sourceMapUrls, metered, limits } = this.#options;
     const outline = readOutline(binary);
     const functions = [...outline.names.functions.values()];
     // Optimisation leaves out the imports that nobody calls.

@@ -12,13 +12,14 @@
 //
 // What holds: nothing is left out silently. An environment that is missing here, a guest that could not be built and
 // a test that was skipped are each named in a line that starts with 'skipped:'. No test executed is a failure. What an
-// environment has printed stands together, under its title.
+// environment has printed stands together, under its title; what failed is said once more before the last line, because
+// of long output often only the end is kept.
 import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
+import { parseArgs, stripVTControlCharacters } from 'node:util';
 import { ENVIRONMENTS, NODES, NODES_INSTALLED, SLOW_ENVIRONMENTS, machineNode } from './environments/list.mjs';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
@@ -40,7 +41,7 @@ const { values: options, positionals: filters } = parseArgs({
   },
 });
 
-const total = { passed: 0, failed: 0, skips: [] };
+const total = { passed: 0, failed: 0, skips: [], failures: [] };
 const seconds = [];
 
 /** Where lines go: at once to the terminal, or into a list that is printed when an environment has ended. */
@@ -55,6 +56,7 @@ function skip(out, text) {
 function fail(out, text) {
   line(out, `FAILED: ${text}`);
   total.failed++;
+  total.failures.push(text);
 }
 
 /** What is to end when this process is told to, and what has been said in environments that have not ended. */
@@ -135,21 +137,28 @@ async function build() {
   return false;
 }
 
+/** The beginning of what Vitest says of a failure: enough to know what was expected. */
+const excerpt = (message) => stripVTControlCharacters(message).split('\n').slice(0, 12).join('\n    ');
+
 /** Adds up one environment's report and returns its failures; a file that did not load is a failure of its own. */
 function count(report, title, out) {
-  let failed = 0;
+  const failures = [];
   for (const file of report.testResults) {
-    const failures = file.assertionResults.filter((test) => test.status === 'failed').length;
-    failed += failures === 0 && file.status === 'failed' ? 1 : failures;
+    const where = `(${path.relative(ROOT, file.name)}, ${title})`;
+    let failed = false;
     for (const test of file.assertionResults) {
       if (test.status === 'passed') total.passed++;
-      else if (test.status !== 'failed') {
-        skip(out, `skipped: ${test.fullName} (${path.relative(ROOT, file.name)}, ${title})`);
+      else if (test.status !== 'failed') skip(out, `skipped: ${test.fullName} ${where}`);
+      else {
+        failed = true;
+        failures.push(`${test.fullName} ${where}\n    ${excerpt(test.failureMessages.join('\n'))}`);
       }
     }
+    if (!failed && file.status === 'failed') failures.push(`the file itself ${where}\n    ${excerpt(file.message)}`);
   }
-  total.failed += failed;
-  return failed;
+  total.failed += failures.length;
+  total.failures.push(...failures);
+  return failures.length;
 }
 
 const titleOf = ({ title, effort }) =>
@@ -242,5 +251,7 @@ if (total.skips.length > 0) {
   if (process.env.FIBERS_FORBID_SKIPS === '1') fail(terminal, 'FIBERS_FORBID_SKIPS is set, and the above was skipped');
 }
 if (total.passed + total.failed === 0) fail(terminal, 'no test was executed');
+if (total.failures.length > 0) console.log(`${total.failures.length} failed:`);
+for (const failure of total.failures) console.log(`  ${failure}`);
 console.log(`${total.passed} passed, ${total.failed} failed`);
 process.exitCode = total.failed === 0 ? 0 : 1;

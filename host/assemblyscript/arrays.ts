@@ -44,6 +44,7 @@ export function arrayCodec(memory: GuestMemory, shape: ArrayShape, codec: () => 
   };
   const read = (address: number): unknown[] => {
     const [start, length] = elements(address);
+    memory.output.spend(length * size);
     if (depth === null) return lift(start, length);
     depth.enter(address);
     try {

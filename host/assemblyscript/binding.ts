@@ -1,5 +1,6 @@
 /** Binds a module that says what its types are (types.ts) to the runtime: which values are converted how, and where. */
 import type { Fiber, Imports, ImportValue } from '../runtime/api.ts';
+import { Allowances, type ValueLimits } from './allowance.ts';
 import type { Binding, BindingHost, EntryConversion, SiteConversion } from '../runtime/binding.ts';
 import { Codecs } from './codecs.ts';
 import { COLLECT, Collections } from './collections.ts';
@@ -13,7 +14,8 @@ import { TaskHost, type TaskOptions } from './tasks.ts';
 import type { FunctionType, GlobalType, ImportType } from './types.ts';
 
 export class AssemblyScriptBinding implements Binding {
-  readonly #memory = new GuestMemory();
+  readonly #allowances: Allowances;
+  readonly #memory: GuestMemory;
   readonly #shared: Conversions;
   readonly #exports: ReadonlyMap<string, FunctionType>;
   readonly #imports: ReadonlyMap<string, ImportType>;
@@ -28,12 +30,14 @@ export class AssemblyScriptBinding implements Binding {
   #setArgumentsLength: ((count: number) => void) | null = null;
 
   /** @throws FiberError `NOT_TYPED`, `BAD_METADATA`, `INVALID_OPTION` */
-  constructor(module: WebAssembly.Module, options: TaskOptions) {
+  constructor(module: WebAssembly.Module, options: TaskOptions, limits: ValueLimits) {
     const { runtime, types, exports, imports, globals, start } = readTypes(module);
     this.start = start ?? null;
     this.#tasks = new TaskHost(options);
     this.#collections = runtime === 'minimal' ? new Collections() : null;
-    const memory = this.#memory;
+    this.#allowances = new Allowances(limits);
+    const memory = new GuestMemory(this.#allowances);
+    this.#memory = memory;
     this.#shared = {
       memory,
       codecs: new Codecs(types, memory, new References(memory)),
@@ -86,7 +90,7 @@ export class AssemblyScriptBinding implements Binding {
     if (name === COLLECT && guard !== null) return guard.entry;
     const type = this.#exports.get(name);
     if (type === undefined) return null;
-    const conversion = entryConversion(this.#shared, name, type);
+    const conversion = this.#allowances.entryOf(name, entryConversion(this.#shared, name, type));
     return guard === null ? conversion : guard.entryOf(conversion);
   }
 
@@ -95,7 +99,7 @@ export class AssemblyScriptBinding implements Binding {
     if (this.#abortsByDefault && module === 'env' && name === 'abort') return null;
     const type = this.#imports.get(keyOf(module, name));
     if (type === undefined) return null;
-    const conversion = siteConversion(this.#shared, type);
+    const conversion = this.#allowances.siteOf(`${module}.${name}`, siteConversion(this.#shared, type));
     return this.#collections === null ? conversion : this.#collections.siteOf(conversion);
   }
 
@@ -103,7 +107,7 @@ export class AssemblyScriptBinding implements Binding {
   value(name: string, exported: unknown): unknown {
     const type = this.#globals.get(name);
     if (type === undefined || !(exported instanceof WebAssembly.Global)) return exported;
-    const { lift, lower } = globalConversion(this.#shared, name, type.type);
+    const { lift, lower } = this.#allowances.globalOf(name, globalConversion(this.#shared, name, type.type));
     // As a call: getters of the value run, and may call the guest, which must not begin a fiber meanwhile.
     const write = (value: unknown): void => void this.#host?.callSync(() => (exported.value = lower(value)), []);
     const accessor = {

@@ -39,14 +39,23 @@ export function defaultImport(memory: GuestMemory, module: string, name: string)
         throw aborted(text(message) || 'abort', text(fileName), line >>> 0, column >>> 0);
       };
     case 'trace':
-      return (message: unknown, count: number, ...values: number[]): void => {
-        globalThis.console.log(['trace:', text(message), values.slice(0, count).join(', ')].join(' ').trimEnd());
-      };
+      return (message: unknown, count: number, ...values: number[]) => trace(text(message), count, values);
     case 'seed':
       return () => Date.now() * Math.random();
     default:
       return platformMember(name);
   }
+}
+
+/** What prints, for guests whose strings arrive as strings; null for another name. */
+export function consoleImport(name: string): ((...args: never[]) => unknown) | null {
+  if (name === 'trace') return (message: string, count: number, ...values: number[]) => trace(message, count, values);
+  const member = name.startsWith('console.') ? platformMember(name) : undefined;
+  return typeof member === 'function' ? (member as (...args: never[]) => unknown) : null;
+}
+
+function trace(message: string, count: number, values: readonly number[]): void {
+  globalThis.console.log(['trace:', message, values.slice(0, count).join(', ')].join(' ').trimEnd());
 }
 
 function platformMember(path: string): unknown {

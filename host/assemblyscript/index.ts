@@ -2,13 +2,16 @@
  * What `import 'wasm-fibers/assemblyscript'` gives: guests written in AssemblyScript and compiled with the transform, with
  * TypeScript's values on both sides.
  */
-import type { Guest, GuestOptions, Imports, Source, SourcePair, UntypedExports } from '../runtime/api.ts';
+import type { FiberLimits, Guest, GuestOptions, Imports, Source, SourcePair, UntypedExports } from '../runtime/api.ts';
 import { instantiateWith } from '../runtime/instantiate.ts';
+import type { ValueLimits } from './allowance.ts';
 import { AssemblyScriptBinding } from './binding.ts';
 import type { TaskOptions } from './tasks.ts';
 
 /** Options of `instantiate`. */
-export interface InstantiateOptions extends GuestOptions, TaskOptions {
+export interface InstantiateOptions extends Omit<GuestOptions, 'limits'>, TaskOptions {
+  /** Of values, for guests that are not trusted; and those of metered guests. */
+  readonly limits?: FiberLimits & ValueLimits;
   /** The module, or a pair of them, for generated code that otherwise loads the `.wasm` files beside it. */
   readonly source?: Source | SourcePair | PromiseLike<Source>;
 }
@@ -35,16 +38,24 @@ export async function instantiate<E = UntypedExports, I extends object = Imports
   imports?: I,
   options: InstantiateOptions = {},
 ): Promise<Guest<E>> {
-  const { source: _, whenIdle, onTaskError, ...rest } = options;
+  const { source: _, whenIdle, onTaskError, limits, ...rest } = options;
+  const { inputBytes, outputBytes, ...fiberLimits } = limits ?? {};
+  const valueLimits = {
+    ...(inputBytes !== undefined && { inputBytes }),
+    ...(outputBytes !== undefined && { outputBytes }),
+  };
   const tasks = { ...(whenIdle !== undefined && { whenIdle }), ...(onTaskError !== undefined && { onTaskError }) };
   let start: string | null = null;
   const bind = (module: WebAssembly.Module): AssemblyScriptBinding => {
-    const binding = new AssemblyScriptBinding(module, tasks);
+    const binding = new AssemblyScriptBinding(module, tasks, valueLimits);
     start = binding.start;
     return binding;
   };
   // An interface, which generated code has, is no record to the compiler; its members are looked at one by one.
-  const guest = await instantiateWith(bind, source, (imports ?? {}) as Imports, rest);
+  const guest = await instantiateWith(bind, source, (imports ?? {}) as Imports, {
+    ...rest,
+    ...(limits !== undefined && { limits: fiberLimits }),
+  });
   await runStart(guest, start);
   // The types of the exports are the caller's to know.
   return guest as unknown as Guest<E>;
@@ -65,6 +76,7 @@ async function runStart(guest: Guest, start: string | null): Promise<void> {
 // But for `instantiate`, which is the one above: what a module exports itself wins over what it passes on.
 export * from '../index.ts';
 export { AssemblyScriptError } from './abort.ts';
+export type { ValueLimits } from './allowance.ts';
 export { Reference } from './references.ts';
 export { TaskError } from './tasks-failures.ts';
 export type { TaskOptions } from './tasks.ts';

@@ -13,6 +13,7 @@
  *     header +0 buffer   +4 dataStart   +8 byteLength   +12 length (Array only)
  */
 import { FiberError } from '../errors.ts';
+import type { Allowance, Allowances } from './allowance.ts';
 
 type Allocate = (size: number, id: number) => number;
 type AllocateArray = (id: number, byteLength: number, length: number) => number;
@@ -22,6 +23,10 @@ export const BYTE_LENGTH = 8;
 export const LENGTH = 12;
 
 export class GuestMemory {
+  /** What values that are lifted may take. */
+  readonly output: Allowance;
+  /** And those that are lowered. */
+  readonly #input: Allowance;
   i8: Int8Array = new Int8Array(0);
   u8: Uint8Array = new Uint8Array(0);
   i16: Int16Array = new Int16Array(0);
@@ -40,6 +45,11 @@ export class GuestMemory {
   #setStack: (pointer: number) => void = missing;
   #hold: (address: number) => number = missing;
   #release: (handle: number) => void = missing;
+
+  constructor({ input, output }: Pick<Allowances, 'input' | 'output'>) {
+    this.#input = input;
+    this.output = output;
+  }
 
   /** The instance exists. */
   attach(memory: WebAssembly.Memory | null, exports: WebAssembly.Exports): void {
@@ -72,6 +82,7 @@ export class GuestMemory {
 
   /** A new object, all zeros. Until it is in a slot or in an object that is, the next allocation may free it. */
   allocate(size: number, id: number): number {
+    this.#input.spend(size);
     try {
       const address = this.#allocate(size, id) >>> 0;
       if (this.u8.length === 0) this.#renew();
@@ -83,6 +94,7 @@ export class GuestMemory {
 
   /** A new `Array` of `length` elements, or typed array if that is negative, with a buffer of zeros; the same holds for it. */
   allocateArray(id: number, byteLength: number, length: number): number {
+    this.#input.spend(byteLength);
     try {
       const address = this.#allocateArray(id, byteLength, length) >>> 0;
       if (this.u8.length === 0) this.#renew();

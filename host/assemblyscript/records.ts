@@ -80,6 +80,7 @@ export function recordCodec(
   };
   const read = (address: number): unknown => {
     if ((address & 7) !== 0 || !memory.holds(address, size)) throw corrupt(address);
+    memory.output.spend(size);
     if (depth === null) return lift(address);
     depth.enter(address);
     try {

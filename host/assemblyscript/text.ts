@@ -74,7 +74,12 @@ export function stringCodec(memory: GuestMemory, id: number, nullable: boolean):
     writeUnits(memory.u16, address >>> 1, value, length);
     return address;
   };
-  return objectCodec(memory, kind, (address) => readString(memory, address), make);
+  const read = (address: number): string => {
+    const bytes = sizeOf(memory, address, 2);
+    memory.output.spend(bytes);
+    return textOf(memory.u16, address >>> 1, bytes >>> 1);
+  };
+  return objectCodec(memory, kind, read, make);
 }
 
 function writeUnits(units: Uint16Array, start: number, text: string, length: number): void {
@@ -96,8 +101,10 @@ function writeLong(units: Uint16Array, start: number, text: string, length: numb
 /** @throws FiberError `CORRUPT_VALUE` */
 export function readString(memory: GuestMemory, address: number): string {
   const length = sizeOf(memory, address, 2) >>> 1;
-  const start = address >>> 1;
-  const units = memory.u16;
+  return textOf(memory.u16, address >>> 1, length);
+}
+
+function textOf(units: Uint16Array, start: number, length: number): string {
   if (length <= SHORT) {
     let text = '';
     for (let i = 0; i < length; i++) text += String.fromCharCode(units[start + i] as number); // In memory, as was checked.
@@ -126,6 +133,7 @@ export function bufferCodec(memory: GuestMemory, id: number, nullable: boolean):
   const kind = { expected, nullable, deep: false, holds: false };
   const read = (address: number): ArrayBuffer => {
     const bytes = sizeOf(memory, address, 1);
+    memory.output.spend(bytes);
     return memory.u8.slice(address, address + bytes).buffer;
   };
   const make = (value: unknown, slot: number): number => {

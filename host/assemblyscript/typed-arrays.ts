@@ -68,6 +68,7 @@ export function typedArrayCodec(memory: GuestMemory, array: TypedArrayKind, id: 
     const start = memory.u32[(address + DATA_START) >>> 2] as number;
     const bytes = memory.u32[(address + BYTE_LENGTH) >>> 2] as number; // As above.
     if (!memory.holds(start, bytes) || bytes % size !== 0) throw corrupt(address);
+    memory.output.spend(bytes);
     // Views of the guest are aligned, unless it has made them by hand.
     if (start % size !== 0 || array === 'Uint8ClampedArray')
       return new Kind(memory.u8.slice(start, start + bytes).buffer);

@@ -14,6 +14,7 @@ import { check, fields } from './check.ts';
 import { type HostPattern, refusal } from './hosts.ts';
 import { type SettledLimits, limitReached } from './limits.ts';
 import { textFunction } from './host-functions.ts';
+import { parseJson } from './json.ts';
 import { readBody } from './source.ts';
 
 export type Fetch = (url: URL, init: RequestInit) => Promise<Response>;
@@ -53,7 +54,7 @@ export function fetchFunction(
 ): (text: string) => unknown {
   return textFunction(async (text) => {
     const signal = currentFiber()?.signal ?? null;
-    const request = read(text);
+    const request = read(text, limits);
     try {
       const response = await follow(request, patterns, send, signal);
       const body = await readBody(response, limits.inputBytes);
@@ -81,13 +82,8 @@ export function fetchFunction(
   });
 }
 
-function read(text: string): Sent {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (cause) {
-    throw new FiberError('CORRUPT_VALUE', 'The plugin called plugin.fetch with what is no JSON.', { cause });
-  }
+function read(text: string, limits: SettledLimits): Sent {
+  const value = parseJson(text, "The plugin's call of plugin.fetch", limits);
   const request = check(REQUEST, value, 'The request of plugin.fetch', 'CORRUPT_VALUE');
   if (!URL.canParse(request.url)) {
     throw new FiberError(

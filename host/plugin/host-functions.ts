@@ -6,8 +6,9 @@
 import { isThenable } from '../backends/thenable.ts';
 import { FiberError } from '../errors.ts';
 import { type Fiber, currentFiber } from '../index.ts';
+import { decodeJson, encodeJson, parseJson } from './json.ts';
 import { type SettledLimits, limitReached } from './limits.ts';
-import { corrupt, decodeJson, decodeText, encodeJson, encodeText, readBytes } from './memory.ts';
+import { corrupt, decodeText, encodeText, readBytes } from './memory.ts';
 import type { Traffic } from './traffic.ts';
 
 /** A function of the host; what it is given is decided by how the plugin declares it. */
@@ -94,14 +95,15 @@ export function linkHostFunction(fn: HostFunction, link: Link): (...args: unknow
     return traffic.watch(Reflect.apply(fn as (...args: unknown[]) => unknown, undefined, args));
   };
   const form = forms.get(fn);
-  if (typed) return form === 'json' ? typedJson(call, name) : call;
+  if (typed) return form === 'json' ? typedJson(call, link) : call;
   return form === undefined ? numeric(call, name) : data(call, form, link);
 }
 
-function typedJson(call: (value: unknown) => unknown, name: string): (text: unknown) => unknown {
+function typedJson(call: (value: unknown) => unknown, { name, limits }: Link): (text: unknown) => unknown {
   const toText = (value: unknown): string => decodeText(encodeJson(value, `The result of ${name}`), name);
   return (text) => {
-    const result = call(decodeJson(encodeText(String(text)), name));
+    const given = String(text);
+    const result = call(given === '' ? undefined : parseJson(given, `The plugin's call of ${name}`, limits));
     return isThenable(result) ? result.then(toText) : toText(result);
   };
 }
@@ -146,15 +148,15 @@ function data(
       const encoded = encode(value, form, name);
       return encoded.length === 0 ? 0n : caller().store(encoded, fiber, name);
     };
-    const result = call(decode(bytes, form, name));
+    const result = call(decode(bytes, form, name, limits));
     return isThenable(result) ? result.then(store) : store(result);
   };
 }
 
-function decode(bytes: Uint8Array<ArrayBuffer>, form: Form, name: string): unknown {
+function decode(bytes: Uint8Array<ArrayBuffer>, form: Form, name: string, limits: SettledLimits): unknown {
   if (form === 'bytes') return bytes;
   const subject = `The plugin's call of ${name}`;
-  return form === 'text' ? decodeText(bytes, subject) : decodeJson(bytes, subject);
+  return form === 'text' ? decodeText(bytes, subject) : decodeJson(bytes, subject, limits);
 }
 
 function encode(value: unknown, form: Form, name: string): Uint8Array {

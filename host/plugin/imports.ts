@@ -3,6 +3,7 @@
  * within reach. What is not there is told before the module is instantiated, with the capability that would give it.
  */
 import { aborted } from '../assemblyscript/abort.ts';
+import { consoleImport } from '../assemblyscript/defaults.ts';
 import { FiberError } from '../errors.ts';
 import type { Imports, ImportValue } from '../index.ts';
 import type { Metadata } from '../runtime/metadata.ts';
@@ -90,7 +91,7 @@ function find(
 ): ImportValue | null {
   const { prepared, grant, limits } = context;
   const path = `${module}.${name}`;
-  if (module === WASI_MODULE) return findWasi(program, grant, name, missing);
+  if (module === WASI_MODULE) return findWasi(context, program, name, missing);
   const given =
     module === PLUGIN_MODULE && name === 'fetch' && grant.fetch !== null
       ? fetchFunction(grant.fetch.patterns, grant.fetch.send, limits)
@@ -118,7 +119,8 @@ function link(context: ImportContext, name: string, fn: HostFunction): ImportVal
   return linkHostFunction(fn, { name, limits, traffic, caller, typed: prepared.typed }) as ImportValue;
 }
 
-function findWasi(program: Wasi | null, grant: Grant, name: string, missing: Missing): ImportValue | null {
+function findWasi(context: ImportContext, program: Wasi | null, name: string, missing: Missing): ImportValue | null {
+  const { grant } = context;
   const functions = program?.imports[WASI_MODULE] ?? {};
   if (!Object.hasOwn(functions, name)) {
     missing.unknown.push(`${WASI_MODULE}.${name}`);
@@ -127,7 +129,19 @@ function findWasi(program: Wasi | null, grant: Grant, name: string, missing: Mis
   // Answered and not refused: libraries import these for what a program never does.
   const lacks =
     (OF_CLOCK.includes(name) && grant.clock === false) || (OF_RANDOM.includes(name) && grant.random === false);
-  return lacks ? () => NOT_CAPABLE : (functions[name] ?? null);
+  if (lacks) return () => NOT_CAPABLE;
+  const fn = functions[name];
+  return typeof fn === 'function' ? paced(context, `${WASI_MODULE}.${name}`, fn as HostFunction) : null;
+}
+
+/** A function of the package's own, called no more often than the limits say. */
+function paced({ traffic }: ImportContext, name: string, fn: HostFunction): ImportValue {
+  const call = fn as (...args: unknown[]) => unknown;
+  const limited = (...args: unknown[]): unknown => {
+    traffic.admitSystem(name);
+    return call(...args);
+  };
+  return limited as ImportValue;
 }
 
 /** What AssemblyScript's own library imports: all of it is in the module `env`. */
@@ -145,9 +159,13 @@ function findOfLanguage(context: ImportContext, name: string, missing: Missing):
     return null;
   }
   if (name === 'abort') return prepared.typed ? null : abort(context);
-  if (needs === 'random') return () => randomNumber(context, name === 'seed' ? 2 ** 53 : 1);
-  if (needs === 'clock') return () => milliseconds(context, name);
-  if (needs === 'output' && prepared.typed) return null;
+  const path = `env.${name}`;
+  if (needs === 'random') return paced(context, path, () => randomNumber(context, name === 'seed' ? 2 ** 53 : 1));
+  if (needs === 'clock') return paced(context, path, () => milliseconds(context, name));
+  if (needs === 'output' && prepared.typed) {
+    const print = consoleImport(name);
+    if (print !== null) return paced(context, path, print);
+  }
   if (/^Math\.\w+$/.test(name) && Object.hasOwn(Math, name.slice(5))) {
     const member: unknown = Reflect.get(Math, name.slice(5));
     if (typeof member === 'function') return (...args: number[]) => Number(Reflect.apply(member, undefined, args));

@@ -82,7 +82,10 @@ export class Instance {
     await wasi?.ready;
     const options = this.#guestOptions(signal);
     const guest = prepared.typed
-      ? await instantiateTyped(prepared.module, imports, options)
+      ? await instantiateTyped(prepared.module, imports, {
+          ...options,
+          limits: { ...options.limits, inputBytes: limits.inputBytes, outputBytes: limits.outputBytes },
+        })
       : await instantiate(prepared.module, imports, options);
     this.#guest = guest;
     this.#allocator = allocatorOf(guest.instance);

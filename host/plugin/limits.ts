@@ -30,8 +30,12 @@ export interface PluginLimits {
   readonly inputBytes?: number | undefined;
   /** Bytes that a call returns, and likewise what each host function is given. Default 16 MiB. */
   readonly outputBytes?: number | undefined;
+  /** Values and keys of JSON that the plugin gives: parsing them cannot be interrupted. Default 100,000. */
+  readonly jsonValues?: number | undefined;
   /** Calls of host functions per second, on average; so many at once. Default 10,000. */
   readonly callsPerSecond?: number | undefined;
+  /** Calls of WASI, the console, the clock and random numbers, likewise. Default 100,000. */
+  readonly systemCallsPerSecond?: number | undefined;
   /** Bytes of the module. Default 16 MiB. */
   readonly moduleBytes?: number | undefined;
   /** Milliseconds for reading, instrumenting, compiling and starting it. Default 30,000. */
@@ -52,7 +56,9 @@ const DEFAULTS: Defaults = {
   pendingCalls: 100,
   inputBytes: 2 ** 24,
   outputBytes: 2 ** 24,
+  jsonValues: 100_000,
   callsPerSecond: 10_000,
+  systemCallsPerSecond: 100_000,
   moduleBytes: 2 ** 24,
   loadMs: 30_000,
 };
@@ -85,7 +91,9 @@ export const LIMITS: v.GenericSchema<PluginLimits> = fields({
   pendingCalls: whole('promises', 0),
   inputBytes: whole('bytes', 0),
   outputBytes: whole('bytes', 0),
+  jsonValues: whole('values', 0),
   callsPerSecond: whole('calls', 0),
+  systemCallsPerSecond: whole('calls', 0),
   moduleBytes: whole('bytes', 8),
   loadMs: whole('milliseconds', 1, LONGEST),
 });

@@ -51,37 +51,6 @@ export function decodeText(bytes: Uint8Array, subject: string): string {
   }
 }
 
-/** @throws FiberError `CORRUPT_VALUE` */
-export function decodeJson(bytes: Uint8Array, subject: string): unknown {
-  if (bytes.length === 0) return undefined;
-  const text = decodeText(bytes, subject);
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    throw corrupt(`${subject} gave text that is no JSON`, cause);
-  }
-}
-
-/** @throws FiberError `INVALID_OPTION` for what JSON does not have */
-export function encodeJson(value: unknown, subject: string): Uint8Array<ArrayBuffer> {
-  if (value === undefined) return new Uint8Array();
-  let text: string | undefined;
-  let cause: unknown;
-  try {
-    text = JSON.stringify(value) as string | undefined;
-  } catch (error) {
-    cause = error;
-  }
-  if (text === undefined) {
-    throw new FiberError(
-      'INVALID_OPTION',
-      `${subject} is no value that JSON has${cause === undefined ? '' : ` (${String(cause)})`}.`,
-      { cause },
-    );
-  }
-  return encoder.encode(text);
-}
-
 export function corrupt(what: string, cause?: unknown): FiberError {
   return new FiberError(
     'CORRUPT_VALUE',

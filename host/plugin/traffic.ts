@@ -1,16 +1,45 @@
 /**
- * What a plugin, with all its instances, asks of the host: how often it calls host functions, and for how many promises it waits
- * at once. Refused is the call that would go beyond, before the host function has done anything.
+ * What a plugin, with all its instances, asks of the host: how often it calls host functions, how often those that this package
+ * itself gives it (WASI, the console, the clock), and for how many promises it waits at once. Refused is the call that would go
+ * beyond, before the function has done anything.
  */
 import { isThenable, listen } from '../backends/thenable.ts';
 import { type SettledLimits, limitReached } from './limits.ts';
 
-export class Traffic {
-  readonly #limits: SettledLimits;
+/** So many calls per second, on average and at once. */
+class Pace {
+  readonly #perSecond: number;
   readonly #now: () => number;
   /** Calls that may still be made at once. */
   #tokens: number;
   #filled: number;
+
+  constructor(perSecond: number, now: () => number) {
+    this.#perSecond = perSecond;
+    this.#now = now;
+    this.#tokens = perSecond;
+    this.#filled = now();
+  }
+
+  /** Is there room for one more call? */
+  get allows(): boolean {
+    const now = this.#now();
+    // The clock of a page may stand still for a while, and a clock of the embedder's may go back.
+    const passed = Math.max(0, now - this.#filled) / 1000;
+    this.#tokens = Math.min(this.#perSecond, this.#tokens + passed * this.#perSecond);
+    this.#filled = now;
+    return this.#tokens >= 1;
+  }
+
+  take(): void {
+    this.#tokens -= 1;
+  }
+}
+
+export class Traffic {
+  readonly #limits: SettledLimits;
+  readonly #calls: Pace;
+  readonly #systemCalls: Pace;
   #pending = 0;
 
   readonly #statistics: { hostCalls: number };
@@ -19,9 +48,8 @@ export class Traffic {
   constructor(limits: SettledLimits, statistics: { hostCalls: number }, now: () => number = () => performance.now()) {
     this.#limits = limits;
     this.#statistics = statistics;
-    this.#now = now;
-    this.#tokens = limits.callsPerSecond;
-    this.#filled = now();
+    this.#calls = new Pace(limits.callsPerSecond, now);
+    this.#systemCalls = new Pace(limits.systemCallsPerSecond, now);
   }
 
   /** Promises that have not settled. */
@@ -36,12 +64,7 @@ export class Traffic {
    */
   admit(name: string): void {
     const { callsPerSecond, pendingCalls } = this.#limits;
-    const now = this.#now();
-    // The clock of a page may stand still for a while, and a clock of the embedder's may go back.
-    const passed = Math.max(0, now - this.#filled) / 1000;
-    this.#tokens = Math.min(callsPerSecond, this.#tokens + passed * callsPerSecond);
-    this.#filled = now;
-    if (this.#tokens < 1) {
+    if (!this.#calls.allows) {
       throw limitReached(
         'callsPerSecond',
         `${name} was called when the plugin had made more than ${callsPerSecond} calls of host functions in a second, the limit callsPerSecond.`,
@@ -53,8 +76,24 @@ export class Traffic {
         `${name} was called while the plugin waited for ${this.#pending} promises of host functions, which is the limit pendingCalls.`,
       );
     }
-    this.#tokens -= 1;
+    this.#calls.take();
     this.#statistics.hostCalls += 1;
+  }
+
+  /**
+   * Before a function of the package's own is called, which is asked for more often and does less.
+   *
+   * @throws FiberError `LIMIT_REACHED` systemCallsPerSecond
+   */
+  admitSystem(name: string): void {
+    if (!this.#systemCalls.allows) {
+      const { systemCallsPerSecond } = this.#limits;
+      throw limitReached(
+        'systemCallsPerSecond',
+        `${name} was called when the plugin had made more than ${systemCallsPerSecond} such calls in a second, the limit systemCallsPerSecond.`,
+      );
+    }
+    this.#systemCalls.take();
   }
 
   /** Counts a result as pending until it has settled, if it is a promise, and makes a native promise of it. */

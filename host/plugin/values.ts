@@ -12,9 +12,10 @@ import { FiberError } from '../errors.ts';
 import type { Fiber, Guest } from '../index.ts';
 import type { Call } from './call.ts';
 import { show } from './check.ts';
+import { decodeJson, encodeJson } from './json.ts';
 import { type SettledLimits, limitReached } from './limits.ts';
 import type { EntryKind, ValueKind } from './manifest.ts';
-import { corrupt, decodeJson, decodeText, encodeJson, encodeText, readBytes, writeBytes } from './memory.ts';
+import { corrupt, decodeText, encodeText, readBytes, writeBytes } from './memory.ts';
 
 /** The guest's own functions for its memory. */
 export interface Allocator {
@@ -113,7 +114,7 @@ function takeArguments(kind: ValueKind, input: unknown, subject: string): readon
 export async function callWith(context: ValueContext, call: Call, input: Input): Promise<unknown> {
   const subject = `${context.subject}: ${call.name}`;
   if (input.direct === null) {
-    return decode(input.output, await callWithBytes(context, call, input.bytes, subject), subject);
+    return decode(input.output, await callWithBytes(context, call, input.bytes, subject), subject, context.limits);
   }
   const result = await call.run(context.guest, call.name, input.direct);
   const results: readonly unknown[] = Array.isArray(result) ? result : [result];
@@ -215,7 +216,7 @@ function encode(kind: ValueKind, input: unknown, subject: string): Uint8Array {
   throw new FiberError('INVALID_OPTION', `${subject} takes ${kind}, not ${show(input)}.`);
 }
 
-function decode(kind: ValueKind, bytes: Uint8Array<ArrayBuffer>, subject: string): unknown {
+function decode(kind: ValueKind, bytes: Uint8Array<ArrayBuffer>, subject: string, limits: SettledLimits): unknown {
   if (kind === 'bytes') return bytes;
-  return kind === 'text' ? decodeText(bytes, subject) : decodeJson(bytes, subject);
+  return kind === 'text' ? decodeText(bytes, subject) : decodeJson(bytes, subject, limits);
 }

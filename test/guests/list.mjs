@@ -42,6 +42,7 @@ const SMALL_STEPS = ['steps', '-O3', '--use', 'ASC_GC_GRANULARITY=64', '--use', 
 /** AssemblyScript, compiled by the transform with types on both sides. `flags` are those of asc. */
 export const TYPED = [
   { name: 'basic', source: 'typed/basic.ts', flags: ['-O3'] },
+  { name: 'amplifier', source: 'typed/amplifier.ts', flags: ['-O3'] },
   { name: 'outcomes-O3', source: 'typed/outcomes.ts', flags: ['-O3'] },
   { name: 'outcomes-debug', source: 'typed/outcomes.ts', flags: ['--debug'] },
   // What the collector loses at one optimisation level hides at another.

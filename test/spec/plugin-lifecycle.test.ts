@@ -6,14 +6,9 @@ import { type Plugin, type PluginOptions, textFunction } from 'wasm-fibers/plugi
 import { backend } from '../support/backend.ts';
 import { Gate, turn } from '../support/core.ts';
 import { guestAddress, loadGuest, loadPlain } from '../support/guest.ts';
-import { errorOf, functions, loadPlugin, textPlugin } from '../support/plugin.ts';
+import { errorOf, functions, loadPlugin, sha256, textPlugin } from '../support/plugin.ts';
 
 const numbers = { as: 'numbers' } as const;
-
-async function sha256(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
-  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes));
-  return Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('');
-}
 
 describe('a number of instances', () => {
   test('has one call at a time in each, and the others wait in order', async () => {

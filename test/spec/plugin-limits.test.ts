@@ -136,6 +136,46 @@ describe('outputBytes', () => {
   });
 });
 
+describe('jsonValues', () => {
+  const parsed = { as: { input: 'text', output: 'json' } } as const;
+
+  test.each([
+    ['1', 1],
+    ['[1,2,3]', 4],
+    ['[[ ],{\n}]', 3],
+    ['{"a":[{},"b"]}', 5],
+    ['["],[{:,\\"[","\\\\",{"\\\\\\"[":null}]', 6],
+    // Without an end, which is found by counting already.
+    ['"[[[[[[', 1],
+  ])('%s has %i at most', async (text, values) => {
+    const enough = await textPlugin({}, { limits: { jsonValues: values } });
+    const result = enough.call('echo', text, parsed);
+    if (text.startsWith('"[')) expect(await errorOf(result)).toMatchObject({ code: 'CORRUPT_VALUE' });
+    else expect(await result).toEqual(JSON.parse(text));
+    const less = await textPlugin({}, { limits: { jsonValues: values - 1 } });
+    expect(await limitOf(less.call('echo', text, parsed))).toBe('jsonValues');
+  });
+
+  test('whatever it is that makes many, and whether it is JSON at all; one long text is one', async () => {
+    const plugin = await textPlugin({}, { limits: { jsonValues: 300 } });
+    for (const text of ['{},', '[],', '"",', '"":"",', ',,,', ':', '[', '{"a":']) {
+      const flood = `[${text.repeat(3000 / text.length)}0]`;
+      expect([text, await limitOf(plugin.call('echo', flood, parsed))]).toEqual([text, 'jsonValues']);
+    }
+    const long = 'long, [and] {harmless}: \\ '.repeat(100);
+    expect(await plugin.call('echo', JSON.stringify(long), parsed)).toBe(long);
+  });
+
+  test('of what a host function is given', async () => {
+    const heard: unknown[] = [];
+    const ask = jsonFunction((value) => void heard.push(value));
+    const plugin = await textPlugin({ ask }, { limits: { jsonValues: 3 } });
+    await plugin.call('ask', [1, 2], { as: { input: 'json', output: 'text' } });
+    expect(await limitOf(plugin.call('ask', [1, 2, 3], { as: { input: 'json', output: 'text' } }))).toBe('jsonValues');
+    expect(heard).toEqual([[1, 2]]);
+  });
+});
+
 describe('callsPerSecond', () => {
   test('a loop of calls ends after as many', async () => {
     let called = 0;
@@ -161,6 +201,34 @@ describe('callsPerSecond', () => {
   test('0 allows none', async () => {
     const plugin = await textPlugin({}, { limits: { callsPerSecond: 0 } });
     expect(await limitOf(plugin.call('note', [1], numbers))).toBe('callsPerSecond');
+  });
+});
+
+describe('systemCallsPerSecond', () => {
+  test('a loop of calls of WASI ends after as many, and those of host functions go on', async () => {
+    let printed = 0;
+    const output = { stdout: () => void printed++ };
+    const plugin = await loadPlugin(await loadPlain('plugin-wasi'), {
+      capabilities: { output },
+      limits: { systemCallsPerSecond: 30 },
+    });
+    const outcomes = [];
+    for (let i = 0; i < 1000; i++) outcomes.push(await plugin.call('print', 'spam').catch((error) => error.limit));
+    expect(outcomes).toContain('systemCallsPerSecond');
+    expect(printed).toBeGreaterThanOrEqual(20);
+    expect(printed).toBeLessThan(1000);
+  });
+
+  test('0 allows none', async () => {
+    const plugin = await loadPlugin(await loadPlain('plugin-language'), {
+      capabilities: { clock: true, random: true },
+      hostFunctions: { app: { wait: (x: number) => x } },
+      limits: { systemCallsPerSecond: 0 },
+    });
+    expect(await limitOf(plugin.call('now', [], numbers))).toBe('systemCallsPerSecond');
+    expect(await limitOf(plugin.call('seed', [], numbers))).toBe('systemCallsPerSecond');
+    expect(await plugin.call('sqrt', [9], numbers)).toBe(3);
+    expect(await plugin.call('wait', [4], numbers)).toBe(4);
   });
 });
 

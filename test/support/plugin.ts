@@ -44,6 +44,12 @@ export async function textPlugin(more: HostFunctions['app'] = {}, options: Plugi
   return loadPlugin(await loadPlain('plugin'), { hostFunctions: functions(more), ...options });
 }
 
+/** As the option `trusted` takes it. */
+export async function sha256(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
+  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes));
+  return Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('');
+}
+
 /** The error that a promise rejects with, as an object to match. */
 export async function errorOf(promise: PromiseLike<unknown>): Promise<Error & Record<string, unknown>> {
   try {

@@ -1,0 +1,91 @@
+/**
+ * JSON between a plugin and its host. What a plugin says is parsed in one go, which nothing interrupts, and takes as long as it has
+ * values: 16 MiB of `{},{},{},` some seconds, of one string some hundredths of one. So they are counted first.
+ */
+import { FiberError } from '../errors.ts';
+import { type SettledLimits, limitReached } from './limits.ts';
+import { corrupt, decodeText, encodeText } from './memory.ts';
+
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+/** What stands before a value, or a key, but for the first of all. */
+const COMMA = 0x2c;
+const COLON = 0x3a;
+const BRACKET = 0x5b;
+const BRACE = 0x7b;
+
+/**
+ * @param subject who says it, for messages
+ * @throws FiberError `CORRUPT_VALUE`, `LIMIT_REACHED` jsonValues
+ */
+export function parseJson(text: string, subject: string, { jsonValues }: SettledLimits): unknown {
+  if (hasMoreValues(text, jsonValues)) {
+    throw limitReached(
+      'jsonValues',
+      `${subject} gave JSON of more than ${jsonValues} values and keys, the limit jsonValues.`,
+    );
+  }
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw corrupt(`${subject} gave text that is no JSON`, cause);
+  }
+}
+
+/**
+ * The same for bytes; none are `undefined`.
+ *
+ * @throws FiberError `CORRUPT_VALUE`, `LIMIT_REACHED` jsonValues
+ */
+export function decodeJson(bytes: Uint8Array, subject: string, limits: SettledLimits): unknown {
+  return bytes.length === 0 ? undefined : parseJson(decodeText(bytes, subject), subject, limits);
+}
+
+/** Counts what the text has if it is JSON; what is none may be told to have too much as well. */
+function hasMoreValues(text: string, most: number): boolean {
+  let values = 1;
+  for (let i = 0; i < text.length && values <= most; i++) {
+    const unit = text.charCodeAt(i);
+    if (unit === QUOTE) i = endOfString(text, i);
+    else if (unit === COMMA || unit === COLON) values++;
+    else if ((unit === BRACKET || unit === BRACE) && !isEmpty(text, i + 1)) values++;
+  }
+  return values > most;
+}
+
+/** Does a list or an object end here, which has begun just before? */
+function isEmpty(text: string, start: number): boolean {
+  let end = start;
+  while (/\s/.test(text.charAt(end))) end++;
+  return text[end] === ']' || text[end] === '}';
+}
+
+/** The closing quote of the string that begins here; the text's end if there is none. */
+function endOfString(text: string, start: number): number {
+  for (let end = text.indexOf('"', start + 1); end >= 0; end = text.indexOf('"', end + 1)) {
+    let backslashes = 0;
+    while (text.charCodeAt(end - 1 - backslashes) === BACKSLASH) backslashes++;
+    if (backslashes % 2 === 0) return end;
+  }
+  return text.length;
+}
+
+/** @throws FiberError `INVALID_OPTION` for what JSON does not have */
+export function encodeJson(value: unknown, subject: string): Uint8Array<ArrayBuffer> {
+  if (value === undefined) return new Uint8Array();
+  let text: string | undefined;
+  let cause: unknown;
+  try {
+    text = JSON.stringify(value) as string | undefined;
+  } catch (error) {
+    cause = error;
+  }
+  if (text === undefined) {
+    throw new FiberError(
+      'INVALID_OPTION',
+      `${subject} is no value that JSON has${cause === undefined ? '' : ` (${String(cause)})`}.`,
+      { cause },
+    );
+  }
+  return encodeText(text);
+}

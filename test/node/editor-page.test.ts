@@ -63,6 +63,21 @@ class EditorPage {
     return Number(await this.text('frames'));
   }
 
+  framesInSecond(): Promise<number> {
+    return this.page.evaluate(() => {
+      const start = performance.now();
+      let count = 0;
+      return new Promise<number>((resolve) => {
+        const draw = (time: number): void => {
+          if (time - start < 1000) requestAnimationFrame(draw);
+          else resolve(count);
+          count++;
+        };
+        requestAnimationFrame(draw);
+      });
+    });
+  }
+
   /** Waits until nothing runs. */
   async ended(): Promise<void> {
     await this.page.waitForFunction(() => document.querySelector('#stop')?.ariaDisabled === 'true');
@@ -143,6 +158,25 @@ async function everything(editorPage: EditorPage): Promise<void> {
   });
 }
 
+/**
+ * Beside a plugin that never ends the page has more than half of the frames that it has when nothing runs. Both are counted one after
+ * the other, and again if that fails: the machine may have done something else meanwhile.
+ */
+async function isDrawn(editorPage: EditorPage): Promise<void> {
+  const { page } = editorPage;
+  await editorPage.write('timeout', '60000');
+  const shares: number[] = [];
+  for (let attempt = 1; attempt <= 5 && !shares.some((share) => share > 0.5); attempt++) {
+    const idle = await editorPage.framesInSecond();
+    await page.click('#runaway');
+    const busy = await editorPage.framesInSecond();
+    await page.keyboard.press('Escape');
+    await editorPage.ended();
+    shares.push(busy / idle);
+  }
+  expect(Math.max(...shares)).toBeGreaterThan(0.5);
+}
+
 async function onTheServer(editorPage: EditorPage): Promise<void> {
   const { page } = editorPage;
   await page.click('input[value=server]');
@@ -170,6 +204,10 @@ describe.skipIf(!hasPlugins)('the page of the editor (it needs clang)', () => {
         expect(await editorPage.text('loaded')).toMatch(`3 plugins are loaded, on ${backend}.`);
         await everything(editorPage);
       });
+    });
+
+    test('is drawn while a plugin never ends', async () => {
+      await usePage(browser, '', isDrawn);
     });
 
     test('calls the same plugins on the server', async () => {
@@ -209,6 +247,10 @@ describe.skipIf(!hasPlugins)('the page of the editor (it needs clang)', () => {
 
     test('goes on while plugins run, wait and run away', async () => {
       await usePage(browser, '?backend=asyncify', everything);
+    });
+
+    test('is drawn while a plugin never ends', async () => {
+      await usePage(browser, '?backend=jspi', isDrawn);
     });
   });
 });

@@ -1,7 +1,7 @@
 /**
  * Reports waits that last too long. A cycle of waits that runs through an asynchronous host function cannot be seen as a
- * deadlock; this is how it shows. One timer for all fibers, only while some are suspended, and never a reason for the
- * process to stay alive.
+ * deadlock; this is how it shows. One timer for all fibers, only while there is a wait that it has not reported, and never a reason
+ * for the process to stay alive, nor for a guest that nobody else holds any more.
  */
 import type { FiberEvent } from './api.ts';
 import type { RunnableFiber } from './fiber.ts';
@@ -29,16 +29,18 @@ export class SlowWatch {
   }
 
   #look(): void {
-    let waiting = false;
+    let unreported = false;
     const now = Date.now();
     for (let fiber = this.#first(); fiber !== null; fiber = fiber.next) {
-      if (fiber.state !== 'suspended') continue;
-      waiting = true;
-      if (fiber.reportedSlow || now - fiber.waitingSince < this.#after) continue;
+      if (fiber.state !== 'suspended' || fiber.reportedSlow) continue;
+      if (now - fiber.waitingSince < this.#after) {
+        unreported = true;
+        continue;
+      }
       fiber.reportedSlow = true;
       this.#onEvent({ type: 'slow', fiber, import: fiber.site?.name });
     }
-    if (waiting) return;
+    if (unreported) return;
     clearInterval(this.#timer);
     this.#timer = undefined;
   }

@@ -23,6 +23,8 @@ async function measure(what: string): Promise<Measured> {
 
 /** A leak of one pointer per cycle is eight bytes; what a heap wavers by, over so many cycles, is less than half of it. */
 const NOTHING = 4;
+/** Whose cycles are a whole guest each. */
+const GUESTS = ['guests', 'abandoned'];
 
 describe('R.1 bytes per cycle are zero', () => {
   test.each([
@@ -37,12 +39,16 @@ describe('R.1 bytes per cycle are zero', () => {
     ['150,000 fibers on one AbortSignal, a hundred at a time', 'signal'],
     ['150,000 generators that the guest waits inside of', 'generator'],
     ['150,000 sync calls', 'sync'],
-    ['2,000 guests dropped with a suspended fiber each', 'guests'],
+    ['2,000 guests disposed of with a suspended fiber each', 'guests'],
+    // V8 never frees a stack that waits for ever (docs/backends.md).
+    ...(backend === 'jspi'
+      ? []
+      : [['2,000 guests dropped that wait for ever, and whose events somebody hears', 'abandoned']]),
   ])(
     '%s',
     async (_name, what) => {
       const { bytesPerCycle, warnings, listeners } = await measure(what);
-      expect(bytesPerCycle).toBeLessThan(what === 'guests' ? 300 : NOTHING);
+      expect(bytesPerCycle).toBeLessThan(GUESTS.includes(what) ? 300 : NOTHING);
       expect(warnings).toEqual([]);
       expect(listeners).toBe(0);
     },

@@ -3,7 +3,7 @@
 import { describe, expect, test } from 'vitest';
 import { onlyOn } from '../support/backend.ts';
 import { catching, code, core, failure, FN, Gate, turn, watch } from '../support/core.ts';
-import { type Fiber, instantiate } from 'wasm-fibers';
+import { type Fiber, type FiberEvent, instantiate } from 'wasm-fibers';
 import { loadGuest } from '../support/guest.ts';
 import type { MixedExports } from '../support/real.ts';
 
@@ -215,6 +215,35 @@ describe('R.2 a limit that is reached is an error with its name in it', () => {
       }
     },
   );
+
+  test('a wait longer than slowAfter is reported, with its import, once, and each further one as well', async () => {
+    const gate = new Gate();
+    const told: unknown[] = [];
+    const onEvent = ({ type, fiber, ...event }: FiberEvent): void => {
+      if (type === 'slow') told.push([fiber.name, event.import]);
+    };
+    const guest = await core(gate.wait, { slowAfter: 1, onEvent });
+    const reported = async (count: number): Promise<void> => {
+      while (told.length < count) await turn();
+    };
+    const first = guest.spawn('deep', [3, 1], { name: 'first' });
+    await reported(1);
+    const second = guest.spawn('once', [2], { name: 'second' });
+    await reported(2);
+    // Long enough for whoever would report them again.
+    await new Promise((resolve) => setTimeout(resolve, 150));
+    gate.take(1).resolve(1);
+    expect(await first.result).toBe(4);
+    const third = guest.spawn('once', [3], { name: 'third' });
+    await reported(3);
+    for (const x of [2, 3]) gate.take(x).resolve(x);
+    expect(await Promise.all([second.result, third.result])).toEqual([2, 3]);
+    expect(told).toEqual([
+      ['first', 'env.wait'],
+      ['second', 'env.wait'],
+      ['third', 'env.wait'],
+    ]);
+  });
 
   test('a timeout must be a number of milliseconds', async () => {
     const guest = await core((x) => x);

@@ -122,6 +122,15 @@ const rounds = {
       return 2000;
     };
   },
+  abandoned: async () => async () => {
+    for (let i = 0; i < 100; i++) {
+      const guest = await make(never, { onEvent: () => undefined, slowAfter: 1 });
+      guest.spawn('deep', [3, 1]);
+    }
+    // Until each of them has been told to last too long.
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    return 100;
+  },
   guests: async () => async () => {
     for (let i = 0; i < 200; i++) {
       const guest = await make(never, { signal: controller.signal });
@@ -175,7 +184,7 @@ else {
   await round();
   await round();
   // Code may still be compiled in one stretch and thrown away in another: the median is what is left each time.
-  const enough = what === 'guests' ? 600 : 50_000;
+  const enough = ['guests', 'abandoned'].includes(what) ? 600 : 50_000;
   const growths = [];
   for (let stretch = 0; stretch < 3; stretch++) {
     const before = await settle();

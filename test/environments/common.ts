@@ -18,7 +18,7 @@ export const ONLY_JSPI = 'test/jspi/**';
  * Plugins in large numbers, each of which Binaryen instruments for Asyncify: on that backend they run on the machine's Node alone. On JSPI,
  * where that takes no time, they run everywhere.
  */
-export const MANY_PLUGINS: string[] = ['test/spec/plugin-{capabilities,hostile,limits,manifest}.test.ts'];
+export const MANY_PLUGINS: string[] = ['test/spec/plugin-{capabilities,hostile,limits,manifest,values}.test.ts'];
 
 /**
  * What hangs on the engine's own way to switch stacks, on its promises or its event loop: for a runtime whose engine runs the whole

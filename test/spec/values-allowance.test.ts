@@ -1,190 +1,120 @@
-// Limits on what the values of one call take: guests in small memories that describe values far larger than those, as plugins and by
-// themselves, while another one goes on as if nothing were.
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { type Guest, type InstantiateOptions, instantiate } from 'wasm-fibers/assemblyscript';
-import type { Plugin, PluginLimits } from 'wasm-fibers/plugin';
-import { turn, watch } from '../support/core.ts';
-import { guestSource, loadGuest } from '../support/guest.ts';
-import { errorOf, loadPlugin, sha256 } from '../support/plugin.ts';
+// Limits on what the values of one call take: guests in small memories that describe values far larger than those.
+import { expect, test } from 'vitest';
+import { FiberError, type Guest, type InstantiateOptions, instantiate } from 'wasm-fibers/assemblyscript';
+import { failure, watch } from '../support/core.ts';
+import { guestSource } from '../support/guest.ts';
+import { HEADER, list, speech, words } from '../support/amplifier.ts';
 
-const words = ['x', 'y', 'z'];
-const imports = (heard: unknown[] = [], told: readonly string[] = words) => ({
-  env: {
-    hear: (words: string[]) => turn().then(() => void heard.push(words.length)),
-    tell: () => turn().then(() => told),
-  },
-});
-
-/** Bytes in front of every object. */
-const HEADER = 20;
-/** What a pair takes; what lists of strings do. */
+/** Bytes that a pair takes. */
 const PAIR = HEADER + 8;
-const list = (length: number, letters = length): number => HEADER + length * (4 + HEADER) + 2 * letters;
 
-describe('of a guest', () => {
-  const open = async (limits: NonNullable<InstantiateOptions['limits']>, heard?: unknown[], told?: readonly string[]) =>
-    watch(await instantiate(await guestSource('typed/amplifier'), imports(heard, told), { limits }));
-  const limitOf = async (promise: unknown): Promise<unknown> => (await errorOf(promise as Promise<unknown>))['limit'];
-  const call = (guest: Guest, name: string, ...args: unknown[]): Promise<unknown> =>
-    Promise.resolve(guest.exports[name]?.(...args));
+const open = async (limits: NonNullable<InstantiateOptions['limits']>, heard?: unknown[], told?: readonly string[]) =>
+  watch(await instantiate(await guestSource('typed/amplifier'), speech(heard, told), { limits }));
+const errorOf = async (promise: Promise<unknown>): Promise<FiberError> => {
+  const error = await failure(promise);
+  if (error instanceof FiberError) return error;
+  throw error;
+};
+const limitOf = async (promise: Promise<unknown>): Promise<unknown> => (await errorOf(promise)).limit;
+const call = (guest: Guest, name: string, ...args: unknown[]): Promise<unknown> =>
+  Promise.resolve(guest.exports[name]?.(...args));
 
-  test('what is returned: as often as it passes, and up to the last byte', async () => {
-    const limit = list(10, 30);
-    const guest = await open({ outputBytes: limit });
-    expect(await call(guest, 'repeat', 'abc', 10)).toEqual(Array.from({ length: 10 }, () => 'abc'));
-    const error = await errorOf(call(guest, 'repeat', 'abc', 11));
-    expect(error).toMatchObject({ code: 'LIMIT_REACHED', limit: 'outputBytes' });
-    expect(error.message).toBe(
-      `repeat: what it returns takes more bytes of the guest's memory than the limit outputBytes of ${limit}.`,
-    );
-    // What one call has used up is there for the next.
-    expect(await call(guest, 'repeat', 'abc', 10)).toHaveLength(10);
-    expect(guest.sync['repeat']?.('abc', 10)).toHaveLength(10);
-  });
-
-  test('a few objects that are 2 ** 30 when they are copied', async () => {
-    const guest = await open({ outputBytes: 1 << 16 });
-    expect(await call(guest, 'pairs', 3)).toMatchObject({ left: { left: { left: { left: null } } } });
-    expect(await limitOf(call(guest, 'pairs', 30))).toBe('outputBytes');
-    // As many levels as make fewer pairs than there is room for.
-    const most = Math.floor(Math.log2((1 << 16) / PAIR)) - 1;
-    await call(guest, 'pairs', most);
-    expect(await limitOf(call(guest, 'pairs', most + 1))).toBe('outputBytes');
-  });
-
-  test.each([
-    ['bytes', 1],
-    ['numbers', 8],
-  ])('%s, without being read', async (name, size) => {
-    const guest = await open({ outputBytes: HEADER + 100 * size });
-    expect(await call(guest, name, 100)).toHaveLength(100);
-    expect(await limitOf(call(guest, name, 101))).toBe('outputBytes');
-  });
-
-  test('what a host function is given, which is then not called', async () => {
-    const heard: unknown[] = [];
-    const guest = await open({ outputBytes: list(10) }, heard);
-    await call(guest, 'say', 'x', 10);
-    expect(await limitOf(call(guest, 'say', 'x', 11))).toBe('outputBytes');
-    expect(heard).toEqual([10]);
-    await call(guest, 'say', 'x', 9);
-    expect(heard).toEqual([10, 9]);
-  });
-
-  test('arguments, and what a host function returns, at once or later', async () => {
-    const limit = list(3);
-    const guest = await open({ inputBytes: limit });
-    expect(await call(guest, 'count', words)).toBe(3);
-    expect(await limitOf(call(guest, 'count', ['x', 'y', 'zz']))).toBe('inputBytes');
-    expect(await call(guest, 'listen')).toBe(3);
-    expect(await call(guest, 'count', words)).toBe(3);
-
-    const lavish = await open({ inputBytes: limit }, [], ['x', 'y', 'zz']);
-    expect(await limitOf(call(lavish, 'listen'))).toBe('inputBytes');
-    expect(await call(lavish, 'count', words)).toBe(3);
-  });
-
-  test('many calls at once have an allowance each', async () => {
-    const guest = await open({ outputBytes: list(100), inputBytes: list(3) });
-    const calls = Array.from({ length: 50 }, (_, i) => call(guest, i % 2 === 0 ? 'listen' : 'say', 'x', 100));
-    expect((await Promise.all(calls)).filter((result) => result === 3)).toHaveLength(25);
-  });
-
-  test('getters that call the guest take nothing of what is being made', async () => {
-    const limit = list(3);
-    const guest = await open({ inputBytes: limit });
-    let calls = 0;
-    const nested = ['x', 'y', 'z'];
-    Object.defineProperty(nested, 1, {
-      get: () => {
-        calls += Number(guest.sync['count']?.(words));
-        return 'y';
-      },
-    });
-    expect(await call(guest, 'count', nested)).toBe(3);
-    expect(calls).toBe(3);
-    expect(await limitOf(call(guest, 'count', Object.assign(nested, { 2: 'zz' })))).toBe('inputBytes');
-  });
-
-  test('exported variables', async () => {
-    const guest = await open({ inputBytes: list(3), outputBytes: list(2) });
-    const variable = guest.exports['words'] as unknown as { value: unknown };
-    variable.value = ['a', 'b'];
-    expect(variable.value).toEqual(['a', 'b']);
-    variable.value = words;
-    expect(() => variable.value).toThrowError(expect.objectContaining({ limit: 'outputBytes' }));
-    expect(() => (variable.value = ['a', 'b', 'cc'])).toThrowError(expect.objectContaining({ limit: 'inputBytes' }));
-  });
-
-  test('0 passes numbers, and nothing', async () => {
-    const guest = await open({ inputBytes: 0, outputBytes: 0 });
-    expect(await limitOf(call(guest, 'repeat', '', 0))).toBe('inputBytes');
-    expect(await limitOf(call(guest, 'bytes', 0))).toBe('outputBytes');
-    expect(await call(guest, 'add', 1, 2)).toBe(3);
-  });
-
-  test.each([-1, 1.5, NaN, '16'])('%s is no limit', async (inputBytes) => {
-    const limits = { inputBytes: inputBytes as number };
-    expect(await errorOf(open(limits))).toMatchObject({ code: 'INVALID_OPTION' });
-  });
+test('what is returned: as often as it passes, and up to the last byte', async () => {
+  const limit = list(10, 30);
+  const guest = await open({ outputBytes: limit });
+  expect(await call(guest, 'repeat', 'abc', 10)).toEqual(Array.from({ length: 10 }, () => 'abc'));
+  const error = await errorOf(call(guest, 'repeat', 'abc', 11));
+  expect(error).toMatchObject({ code: 'LIMIT_REACHED', limit: 'outputBytes' });
+  expect(error.message).toBe(
+    `repeat: what it returns takes more bytes of the guest's memory than the limit outputBytes of ${limit}.`,
+  );
+  // What one call has used up is there for the next.
+  expect(await call(guest, 'repeat', 'abc', 10)).toHaveLength(10);
+  expect(guest.sync['repeat']?.('abc', 10)).toHaveLength(10);
 });
 
-describe('of a plugin', () => {
-  const load = async (limits: PluginLimits, heard: unknown[] = []): Promise<Plugin> => {
-    const bytes = await loadGuest('typed/amplifier');
-    return loadPlugin(bytes, {
-      hostFunctions: imports(heard),
-      limits,
-      capabilities: { output: true },
-      trusted: [await sha256(bytes)],
-    });
-  };
-  const limitOf = async (promise: Promise<unknown>): Promise<unknown> => {
-    const error = await errorOf(promise);
-    expect(error).toMatchObject({ code: 'LIMIT_REACHED', plugin: expect.anything() });
-    return error['limit'];
-  };
+test('a few objects that are 2 ** 30 when they are copied', async () => {
+  const guest = await open({ outputBytes: 1 << 16 });
+  expect(await call(guest, 'pairs', 3)).toMatchObject({ left: { left: { left: { left: null } } } });
+  expect(await limitOf(call(guest, 'pairs', 30))).toBe('outputBytes');
+  // As many levels as make fewer pairs than there is room for.
+  const most = Math.floor(Math.log2((1 << 16) / PAIR)) - 1;
+  await call(guest, 'pairs', most);
+  expect(await limitOf(call(guest, 'pairs', most + 1))).toBe('outputBytes');
+});
 
-  let bystander: Plugin;
-  beforeEach(async () => {
-    bystander = await load({});
-  });
-  afterEach(async () => {
-    expect(await bystander.call('count', [words])).toBe(3);
-    expect(bystander.stats()).toMatchObject({ failures: 0, health: 'ready' });
-  });
+test.each([
+  ['bytes', 1],
+  ['numbers', 8],
+])('%s, without being read', async (name, size) => {
+  const guest = await open({ outputBytes: HEADER + 100 * size });
+  expect(await call(guest, name, 100)).toHaveLength(100);
+  expect(await limitOf(call(guest, name, 101))).toBe('outputBytes');
+});
 
-  test('16 MiB by default, of what a megabyte of memory describes', async () => {
-    const plugin = await load({});
-    expect(await limitOf(plugin.call('repeat', ['x'.repeat(1000), 100_000]))).toBe('outputBytes');
-    expect(await limitOf(plugin.call('pairs', [40]))).toBe('outputBytes');
-    expect(plugin.stats().memory).toBeLessThan(4 << 20);
-    expect(await plugin.call('repeat', ['x', 2])).toEqual(['x', 'x']);
-  });
+test('what a host function is given, which is then not called', async () => {
+  const heard: unknown[] = [];
+  const guest = await open({ outputBytes: list(10) }, heard);
+  await call(guest, 'say', 'x', 10);
+  expect(await limitOf(call(guest, 'say', 'x', 11))).toBe('outputBytes');
+  expect(heard).toEqual([10]);
+  await call(guest, 'say', 'x', 9);
+  expect(heard).toEqual([10, 9]);
+});
 
-  test('in, and out to host functions', async () => {
-    const heard: unknown[] = [];
-    const plugin = await load({ inputBytes: list(3), outputBytes: list(10) }, heard);
-    expect(await plugin.call('count', [words])).toBe(3);
-    expect(await limitOf(plugin.call('count', [[...words, 'z']]))).toBe('inputBytes');
-    await plugin.call('say', ['x', 10]);
-    expect(await limitOf(plugin.call('say', ['x', 11]))).toBe('outputBytes');
-    expect(heard).toEqual([10]);
-  });
+test('arguments, and what a host function returns, at once or later', async () => {
+  const limit = list(3);
+  const guest = await open({ inputBytes: limit });
+  expect(await call(guest, 'count', words)).toBe(3);
+  expect(await limitOf(call(guest, 'count', ['x', 'y', 'zz']))).toBe('inputBytes');
+  expect(await call(guest, 'listen')).toBe(3);
+  expect(await call(guest, 'count', words)).toBe(3);
 
-  test('a flood of lines on the console ends after as many calls as may be made in a second', async () => {
-    const { log } = console;
-    let lines = 0;
-    console.log = (line: unknown) => void (line === 'spam' && lines++);
-    try {
-      const plugin = await load({ systemCallsPerSecond: 20 });
-      await plugin.call('print', ['spam', 10]);
-      expect(lines).toBe(10);
-      expect(await limitOf(plugin.call('print', ['spam', 1_000_000]))).toBe('systemCallsPerSecond');
-      expect(lines).toBeGreaterThanOrEqual(20);
-      expect(lines).toBeLessThan(100_000);
-    } finally {
-      console.log = log;
-    }
+  const lavish = await open({ inputBytes: limit }, [], ['x', 'y', 'zz']);
+  expect(await limitOf(call(lavish, 'listen'))).toBe('inputBytes');
+  expect(await call(lavish, 'count', words)).toBe(3);
+});
+
+test('many calls at once have an allowance each', async () => {
+  const guest = await open({ outputBytes: list(100), inputBytes: list(3) });
+  const calls = Array.from({ length: 50 }, (_, i) => call(guest, i % 2 === 0 ? 'listen' : 'say', 'x', 100));
+  expect((await Promise.all(calls)).filter((result) => result === 3)).toHaveLength(25);
+});
+
+test('getters that call the guest take nothing of what is being made', async () => {
+  const limit = list(3);
+  const guest = await open({ inputBytes: limit });
+  let calls = 0;
+  const nested = ['x', 'y', 'z'];
+  Object.defineProperty(nested, 1, {
+    get: () => {
+      calls += Number(guest.sync['count']?.(words));
+      return 'y';
+    },
   });
+  expect(await call(guest, 'count', nested)).toBe(3);
+  expect(calls).toBe(3);
+  expect(await limitOf(call(guest, 'count', Object.assign(nested, { 2: 'zz' })))).toBe('inputBytes');
+});
+
+test('exported variables', async () => {
+  const guest = await open({ inputBytes: list(3), outputBytes: list(2) });
+  const variable = guest.exports['words'] as unknown as { value: unknown };
+  variable.value = ['a', 'b'];
+  expect(variable.value).toEqual(['a', 'b']);
+  variable.value = words;
+  expect(() => variable.value).toThrowError(expect.objectContaining({ limit: 'outputBytes' }));
+  expect(() => (variable.value = ['a', 'b', 'cc'])).toThrowError(expect.objectContaining({ limit: 'inputBytes' }));
+});
+
+test('0 passes numbers, and nothing', async () => {
+  const guest = await open({ inputBytes: 0, outputBytes: 0 });
+  expect(await limitOf(call(guest, 'repeat', '', 0))).toBe('inputBytes');
+  expect(await limitOf(call(guest, 'bytes', 0))).toBe('outputBytes');
+  expect(await call(guest, 'add', 1, 2)).toBe(3);
+});
+
+test.each([-1, 1.5, NaN, '16'])('%s is no limit', async (inputBytes) => {
+  const limits = { inputBytes: inputBytes as number };
+  expect(await errorOf(open(limits))).toMatchObject({ code: 'INVALID_OPTION' });
 });

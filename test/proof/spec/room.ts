@@ -1,6 +1,7 @@
 /**
  * Where a guest waits, as its host sees it: decides whether it does, gives the runtime a window inside of the memory that the
- * tests look at, and puts back what was there when the guest goes on.
+ * tests look at, and changes what is there: the guest's own bytes while its code runs, the runtime's while a function is called that
+ * may wait, and afterwards. No allocator gives such a place; but scripts that fill their memory would leave none that is safe.
  */
 import { canSuspend, currentFiber } from '../../../host/index.ts';
 import type { Guest } from '../../../host/index.ts';
@@ -24,7 +25,10 @@ export class Room {
   #address = 0;
   #size = 0;
   #memory: WebAssembly.Memory | null = null;
+  /** The guest's bytes, while those of the runtime are there. */
   #saved: Uint8Array | null = null;
+  /** The runtime's, while those of the guest are. */
+  #kept: Uint8Array | null = null;
   /** What was there when the export that was called has returned. */
   #left: Uint8Array | null = null;
   /** The same for one that traps, as far as is known. */
@@ -43,6 +47,7 @@ export class Room {
 
   /** @param answer what an import returns or, if the guest waits, what it waits for */
   perhaps<T>(answer: () => T): unknown {
+    this.#giveBack();
     if (!this.#waitsNow()) return answer();
     this.#beginWait();
     return eventually(this.#random, answer);
@@ -50,6 +55,7 @@ export class Room {
 
   /** The same for what is a promise in any case. @returns null if the guest cannot wait */
   promised<T>(begin: () => Promise<T>): Promise<T> | null {
+    this.#giveBack();
     if (!this.#waitsNow(1)) return null;
     this.#beginWait();
     return begin();
@@ -59,16 +65,18 @@ export class Room {
   allocate(size: number): number {
     this.#size = size;
     this.#address = 16 * (1 + this.#random.below(Math.max(1, (PAGE - size) / 16 - 2)));
-    this.#save();
+    if (this.#memory !== null) this.#saved = this.#copy(this.#memory);
     return this.#address;
   }
 
+  /** The guest's code goes on. */
   restore(): void {
     const saved = this.#saved;
     if (saved === null || this.#memory === null) return;
     this.#saved = null;
     this.#restored = saved;
-    new Uint8Array(this.#memory.buffer).set(saved, this.#address);
+    this.#kept = this.#copy(this.#memory);
+    this.#write(saved);
   }
 
   /** The guest's code has ended. */
@@ -76,14 +84,16 @@ export class Room {
     if (this.#size === 0 || this.#memory === null) return;
     this.restore();
     this.#left = this.#copy(this.#memory);
+    this.#giveBack();
   }
 
   /** The runtime has ended with the call, too. */
   endCall(): void {
-    this.restore();
-    this.#saved = this.#left ?? this.#restored;
+    this.#saved = this.#left ?? this.#saved;
     this.#left = null;
     this.restore();
+    // After a trap the runtime has tidied up among the guest's bytes.
+    if (this.#restored !== null) this.#write(this.#restored);
   }
 
   /** There will be no guest. */
@@ -116,13 +126,17 @@ export class Room {
   #beginWait(): void {
     this.waits += 1;
     this.#waitsOfCall += 1;
-    this.restore();
-    if (this.#size > 0) this.#save();
   }
 
-  #save(): void {
-    if (this.#memory === null) return;
+  /** The runtime's code goes on. */
+  #giveBack(): void {
+    if (this.#size === 0 || this.#memory === null || this.#saved !== null) return;
     this.#saved = this.#copy(this.#memory);
+    if (this.#kept !== null) this.#write(this.#kept);
+  }
+
+  #write(bytes: Uint8Array): void {
+    if (this.#memory !== null) new Uint8Array(this.#memory.buffer).set(bytes, this.#address);
   }
 
   #copy({ buffer }: WebAssembly.Memory): Uint8Array {

@@ -20,6 +20,8 @@ export type Done<Result> = { readonly result: Result } | { readonly lost: string
 
 /** No step takes so long. Milliseconds. */
 const PATIENCE = 180_000;
+/** Characters. */
+const PRINTED = 2000;
 /** Binaryen's memory never shrinks. */
 const TASKS_PER_PROCESS = 2000;
 
@@ -60,19 +62,29 @@ export function serveTasks<Task, Result>(
 
 class Worker<Task, Result> {
   readonly #child: ChildProcess;
+  /** The end of what it has printed. Binaryen says much, of modules that it refuses too; it counts where the process dies. */
+  #printed = '';
 
   private constructor(child: ChildProcess) {
     this.#child = child;
+    for (const stream of [child.stdout, child.stderr]) {
+      stream?.setEncoding('utf8').on('data', (text: string) => {
+        this.#printed = `${this.#printed}${text}`.slice(-PRINTED);
+      });
+    }
   }
 
   static async start<Task, Result>(script: string): Promise<Worker<Task, Result>> {
-    const child = fork(script, [], { execArgv: [], serialization: 'advanced' });
+    const child = fork(script, [], { execArgv: [], serialization: 'advanced', silent: true });
+    const worker = new Worker<Task, Result>(child);
     await new Promise<void>((resolve, reject) => {
       child.once('message', () => resolve());
-      child.once('exit', (code) => reject(new Error(`${script} ended with ${String(code)} as it began.`)));
+      child.once('close', (code) => {
+        reject(new Error(`${script} ended with ${String(code)} as it began.\n${worker.#printed}`));
+      });
     });
     child.removeAllListeners();
-    return new Worker(child);
+    return worker;
   }
 
   end(): void {
@@ -91,8 +103,9 @@ class Worker<Task, Result> {
         this.#child.kill('SIGKILL');
         finish({ lost: `took more than ${PATIENCE / 1000} s`, phase }, true);
       }, PATIENCE);
-      this.#child.on('exit', (code, signal) => {
-        finish({ lost: `ended the process (${String(code ?? signal)})`, phase }, true);
+      // Not `exit`: what it has printed may come later.
+      this.#child.on('close', (code, signal) => {
+        finish({ lost: `ended the process (${String(code ?? signal)})\n${this.#printed}`.trimEnd(), phase }, true);
       });
       this.#child.on('message', (message: Message<Result>) => {
         if ('phase' in message) {

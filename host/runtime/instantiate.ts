@@ -70,7 +70,7 @@ export async function instantiateWith<E>(
   const meter = isMetered ? await newMeter(checked, backend) : null;
   const own = binding === null ? given : binding.imports(module, given);
   const imports = meter === null ? own : { ...own, [METER]: meter.imports };
-  const linked = linkImports(module, imports, metadata, backend, binding);
+  const linked = linkImports(module, imports, metadata, backend, binding, meter?.watched ?? null);
   try {
     const instance = await instantiateModule(module, linked);
     const memory = findMemory(instance, linked);

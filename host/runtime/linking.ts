@@ -7,16 +7,20 @@ import type { Backend, HostFunction, Site } from '../backends/backend.ts';
 import { generatorOf, isRepeatable } from '../backends/trampolines.ts';
 import type { Imports } from './api.ts';
 import type { Binding } from './binding.ts';
-import { type ImportSignature, isOfLibrary, type Metadata, SECTION } from './metadata.ts';
+import { type ImportSignature, isOfLibrary, type Metadata, METER, SECTION } from './metadata.ts';
 import { isMarkedSuspending } from './suspending.ts';
 
-/** @throws FiberError `MISSING_IMPORTS` that names every one */
+/**
+ * @param watched what a metered guest is to call in the place of a host function; null for other guests
+ * @throws FiberError `MISSING_IMPORTS` that names every one
+ */
 export function linkImports(
   module: WebAssembly.Module,
   imports: Imports,
   metadata: Metadata | null,
   backend: Backend,
   binding: Binding | null,
+  watched: ((fn: HostFunction) => HostFunction) | null,
 ): Record<string, Record<string, WebAssembly.ImportValue>> {
   const signatures = new Map<string, Signature>();
   for (const [index, each] of (metadata?.imports ?? []).entries()) addSignature(signatures, each, index + 1);
@@ -45,11 +49,13 @@ export function linkImports(
     // Checked above.
     const fn = value as HostFunction;
     // What stays in the middle of the stack deals in the guest's own values.
-    const conversion = generatorOf(fn) !== null || isRepeatable(fn, path) ? null : (binding?.site(from, name) ?? null);
+    const stays = generatorOf(fn) !== null || isRepeatable(fn, path);
+    const conversion = stays ? null : (binding?.site(from, name) ?? null);
+    const converted = conversion === null ? fn : conversion.wrap(fn);
     const marked = metadata === null && backend.kind === 'jspi' && isMarkedSuspending(fn);
     target[name] = backend.link(
       { name: path, suspending: suspending || marked, ...signature, pause: 0, conversion },
-      conversion === null ? fn : conversion.wrap(fn),
+      stays || watched === null || from === METER ? converted : watched(converted),
     );
   }
   if (missing.some(isOfLibrary)) {

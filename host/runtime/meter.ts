@@ -13,6 +13,7 @@
  * call, a host function or a catch body on the stack) it goes on until it can. A fiber that must end here is ended by a trap, which no
  * code of the guest can catch; and since it was in the middle of anything, such as `malloc`, its guest is unusable.
  */
+import type { HostFunction } from '../backends/backend.ts';
 import { makeTrap } from '../backends/engine.ts';
 import { FiberError } from '../errors.ts';
 import { Account } from './account.ts';
@@ -63,6 +64,22 @@ export class Meter {
   readonly imports: Record<string, (...args: never[]) => unknown> = {
     slice: () => this.#slice(),
     limit: (number: number) => this.#refuse(number),
+  };
+
+  /**
+   * The same host function, for this guest. While it runs the guest pays for nothing, and a loop of calls would go on for as long as
+   * its portion lasts, which is some thousands of them. So the clock is looked at after each.
+   */
+  readonly watched = (fn: HostFunction): HostFunction => {
+    const call = fn as (...args: unknown[]) => unknown;
+    const watched = (...args: unknown[]): unknown => {
+      try {
+        return call(...args);
+      } finally {
+        this.#returned();
+      }
+    };
+    return watched as HostFunction;
   };
 
   /** @throws FiberError `BAD_METADATA` if the guest has no budget */
@@ -164,6 +181,16 @@ export class Meter {
     // A guest that exports its budget for others to change gets nothing by it but less.
     if (this.#fiber !== null && this.#fiber.account !== null) this.#fiber.account.fuel += Math.max(0, used);
     this.#granted = this.#budget?.value ?? 0;
+  }
+
+  /** A host function has returned: if the time is over, the guest finds its portion used up where it looks next. */
+  #returned(): void {
+    const now = performance.now();
+    const deadline = this.#syncDeadline;
+    if (deadline === null ? this.#fiber === null || now - this.#begun < this.#slot : now <= deadline) return;
+    this.#charge();
+    this.#granted = 0;
+    if (this.#budget !== null) this.#budget.value = 0;
   }
 
   #slice(): Promise<void> | undefined {

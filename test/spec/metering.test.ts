@@ -127,6 +127,29 @@ describe('pre-emption', () => {
     expect(await Promise.all(sums)).toEqual(Array.from({ length: 5 }, () => 3 * (LONG / 40 + 1)));
   });
 
+  test.each([
+    ['return, to a fiber with a time limit', 1],
+    ['return, to a fiber that is cancelled', 2],
+  ])('the time of host functions counts, though the guest pays for nothing meanwhile: they %s', async (_, how) => {
+    let [calls, most, ofTurn] = [0, 0, 0];
+    const note = (): void => {
+      most = Math.max(most, ++ofTurn);
+      calls++;
+      const until = performance.now() + 1;
+      while (performance.now() < until);
+    };
+    const guest = await metered({ limits: { sliceMs: 8 } }, { note });
+    const timer = setInterval(() => (ofTurn = 0));
+    const fiber = guest.spawn('notes', [1_000_000], how === 1 ? { timeout: 200 } : {});
+    if (how === 2) void sleep(200).then(() => fiber.cancel());
+    expect(await code(fiber.result)).toBe(how === 1 ? 'TIMEOUT' : 'CANCELLED');
+    clearInterval(timer);
+    expect(calls).toBeGreaterThan(0);
+    // A slice is over after eight at the latest; timers may miss a turn.
+    expect(most).toBeLessThan(100);
+    expect(guest.fibers).toEqual([]);
+  });
+
   test('those that begin at once hold the thread for one slice together', async () => {
     const sliceMs = 40;
     const guests = await Promise.all(Array.from({ length: 8 }, () => metered({ limits: { sliceMs } })));

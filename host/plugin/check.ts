@@ -40,7 +40,9 @@ export function check<Schema extends v.GenericSchema>(
 
 function sentence(what: string, issue: v.BaseIssue<unknown>): string {
   const { type, expected, input, message } = issue;
-  const path = v.getDotPath(issue);
+  const whole = v.getDotPath(issue);
+  // A plugin's own words, which may be long.
+  const path = whole !== null && whole.length > 200 ? `${whole.slice(0, 200)}...` : whole;
   const field = path === null ? what : `${what}: ${path}`;
   if (type === 'strict_object' && expected === 'never') return `${field} ${message}. Is it misspelt?`;
   if (type === 'strict_object' && input === undefined) return `${field} is missing.`;

@@ -19,10 +19,18 @@ import { readBody } from './source.ts';
 
 export type Fetch = (url: URL, init: RequestInit) => Promise<Response>;
 
+/** Characters. What is longer no server takes, and platforms take long to look at. */
+const LONGEST_URL = 8192;
+const LONGEST_HOST = 512;
+const LONGEST_HEADER = 16_384;
+
+const atMost = (length: number): v.GenericSchema<string> =>
+  v.pipe(v.string(), v.maxLength(length, `must have at most ${length} characters`));
+
 const REQUEST = fields({
-  url: v.string(),
-  method: v.optional(v.pipe(v.string(), v.regex(/^[A-Za-z]+$/, 'must be a method such as GET'))),
-  headers: v.optional(v.record(v.string(), v.string())),
+  url: atMost(LONGEST_URL),
+  method: v.optional(v.pipe(v.string(), v.regex(/^[A-Za-z]{1,32}$/, 'must be a method such as GET'))),
+  headers: v.optional(v.record(atMost(256), atMost(LONGEST_HEADER))),
   body: v.optional(v.string()),
   encoding: v.optional(v.picklist(['text', 'base64'], 'must be text or base64')),
 });
@@ -54,7 +62,7 @@ export function fetchFunction(
 ): (text: string) => unknown {
   return textFunction(async (text) => {
     const signal = currentFiber()?.signal ?? null;
-    const request = read(text, limits);
+    const request = read(text, patterns, limits);
     try {
       const response = await follow(request, patterns, send, signal);
       const body = await readBody(response, limits.inputBytes);
@@ -82,16 +90,20 @@ export function fetchFunction(
   });
 }
 
-function read(text: string, limits: SettledLimits): Sent {
+function read(text: string, patterns: readonly HostPattern[], limits: SettledLimits): Sent {
   const value = parseJson(text, "The plugin's call of plugin.fetch", limits);
   const request = check(REQUEST, value, 'The request of plugin.fetch', 'CORRUPT_VALUE');
-  if (!URL.canParse(request.url)) {
+  const [, host = ''] = /^[^/]*\/\/([^/?#]*)/.exec(request.url) ?? [];
+  if (host.length > LONGEST_HOST || !URL.canParse(request.url)) {
     throw new FiberError(
       'CORRUPT_VALUE',
       `The plugin called plugin.fetch with what is no absolute address: ${request.url.slice(0, 200)}.`,
     );
   }
   const url = new URL(request.url);
+  // Before anything else is looked at, which may be large.
+  const why = refusal(url, patterns);
+  if (why !== null) throw denied(url, why);
   const headers = new Headers();
   for (const [name, content] of Object.entries(request.headers ?? {})) {
     if (FORBIDDEN.test(name)) throw denied(url, `the header ${name} is not a plugin's to write`);
@@ -108,7 +120,10 @@ function bodyOf({ body, encoding }: v.InferOutput<typeof REQUEST>): BodyInit | n
   if (body === undefined) return null;
   if (encoding !== 'base64') return body;
   try {
-    return Uint8Array.from(atob(body), (char) => char.charCodeAt(0));
+    const binary = atob(body);
+    const bytes = new Uint8Array(binary.length);
+    for (let i = 0; i < binary.length; i++) bytes[i] = binary.charCodeAt(i);
+    return bytes;
   } catch (cause) {
     throw new FiberError('CORRUPT_VALUE', 'The plugin called plugin.fetch with a body that is no base64.', { cause });
   }

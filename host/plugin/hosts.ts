@@ -58,9 +58,10 @@ function isPublicName(host: string): boolean {
   return !/^\d/.test(last) && !NOT_PUBLIC.includes(last);
 }
 
-/** Names that resolvers keep to this machine or this network (RFC 6761, 6762, 8375, 9476). */
+/** Names that resolvers keep to this machine, this network or this cluster, or that nobody has (RFC 6761, 6762, 8375, 9476). */
 const NOT_PUBLIC: readonly string[] = [
   'localhost',
+  'localdomain',
   'local',
   'internal',
   'intranet',
@@ -71,6 +72,9 @@ const NOT_PUBLIC: readonly string[] = [
   'arpa',
   'onion',
   'alt',
+  'svc',
+  'test',
+  'invalid',
 ];
 
 /** Why an address may not be fetched; null if it may. */

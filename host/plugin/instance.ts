@@ -50,6 +50,8 @@ export class Instance {
   /** Work for calls that have failed. */
   readonly #cleaning = new Set<Promise<void>>();
   #spoilt: string | null = null;
+  /** Was it disposed of because of one call, though others run in it? */
+  #isAbandoned = false;
 
   private constructor(environment: Environment) {
     this.#environment = environment;
@@ -149,7 +151,7 @@ export class Instance {
       return await Promise.race([work, call.ended]);
     } catch (error) {
       if (error instanceof FiberError && error.code === 'GUEST_POISONED') this.#spoilt ??= 'it was poisoned';
-      throw this.#explain(error, call.name);
+      throw call.error ?? this.#explain(error, call.name);
     } finally {
       this.#environment.statistics.sawMemory(this.memoryBytes);
       if (call.error === null) this.#calls.delete(call);
@@ -191,6 +193,7 @@ export class Instance {
         this.#spoilt ??= `${call.name} did not end when it was told to`;
         resolve();
         // Whatever it waits for next, it is told again.
+        this.#isAbandoned = true;
         void this.dispose();
       }, GRACE_MS);
     });
@@ -260,8 +263,15 @@ export class Instance {
     onEvent?.(event);
   }
 
-  /** A trap that ends a program is its exit, and no fault of the code where it happens. */
+  /** A trap that ends a program is its exit, and no fault of the code where it happens; nor is what others have spoilt. */
   #explain(error: unknown, name: string): unknown {
+    if (this.#isAbandoned && isCancelled(error)) {
+      return new FiberError(
+        'GUEST_POISONED',
+        `${this.#environment.subject}: ${name} ran in an instance that was given up, since ${this.#spoilt}. The next call gets a fresh one.`,
+        { cause: error },
+      );
+    }
     const exitCode = this.#wasi?.exitCode ?? null;
     if (exitCode === null || !(error instanceof WebAssembly.RuntimeError || isCancelled(error))) return error;
     return new FiberError(

@@ -13,6 +13,8 @@ const COMMA = 0x2c;
 const COLON = 0x3a;
 const BRACKET = 0x5b;
 const BRACE = 0x7b;
+/** What closes a list or an object is two further on in ASCII. */
+const TO_CLOSING = 2;
 
 /**
  * @param subject who says it, for messages
@@ -41,23 +43,35 @@ export function decodeJson(bytes: Uint8Array, subject: string, limits: SettledLi
   return bytes.length === 0 ? undefined : parseJson(decodeText(bytes, subject), subject, limits);
 }
 
-/** Counts what the text has if it is JSON; what is none may be told to have too much as well. */
+/**
+ * Counts what the text has if it is JSON; what is none may be told to have too much as well. A key counts for more if it is long:
+ * engines compare it with all others that are as long.
+ */
 function hasMoreValues(text: string, most: number): boolean {
   let values = 1;
+  let length = 0;
   for (let i = 0; i < text.length && values <= most; i++) {
     const unit = text.charCodeAt(i);
-    if (unit === QUOTE) i = endOfString(text, i);
-    else if (unit === COMMA || unit === COLON) values++;
-    else if ((unit === BRACKET || unit === BRACE) && !isEmpty(text, i + 1)) values++;
+    if (isBlank(unit)) continue;
+    if (unit === QUOTE) {
+      const end = endOfString(text, i);
+      length = end - i;
+      i = end;
+    } else if (unit === COMMA) values++;
+    else if (unit === COLON) values += 1 + (length >> 6);
+    else if (unit === BRACKET || unit === BRACE) {
+      // Blanks are skipped once, or a text of nothing else would be walked twice.
+      while (isBlank(text.charCodeAt(i + 1))) i++;
+      const next = text.charCodeAt(i + 1);
+      if (next !== BRACKET + TO_CLOSING && next !== BRACE + TO_CLOSING) values++;
+    }
   }
   return values > most;
 }
 
-/** Does a list or an object end here, which has begun just before? */
-function isEmpty(text: string, start: number): boolean {
-  let end = start;
-  while (/\s/.test(text.charAt(end))) end++;
-  return text[end] === ']' || text[end] === '}';
+/** Space, tab and line breaks; nothing else is blank to JSON. */
+function isBlank(unit: number): boolean {
+  return unit === 0x20 || unit === 0x0a || unit === 0x0d || unit === 0x09;
 }
 
 /** The closing quote of the string that begins here; the text's end if there is none. */

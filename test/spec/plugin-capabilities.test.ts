@@ -196,6 +196,8 @@ describe('fetch', () => {
     'https://router:8443/',
     'https://printer.local:8443/',
     'https://metadata.google.internal:8443/',
+    'https://localhost.localdomain:8443/',
+    'https://kubernetes.default.svc:8443/',
     'https://public.example.:8443/',
     'file:///etc/passwd',
     'data:text/plain,x',
@@ -303,10 +305,25 @@ describe('fetch', () => {
     [{ url: 'https://api.example.org/', headers: { 'a\r\nb': 'x' } }, /a header that is none/],
     [{ url: 'https://api.example.org/', body: '###', encoding: 'base64' }, /no base64/],
     ['', /no JSON|must be|absolute/],
+    [{ url: `https://api.example.org/${'x'.repeat(9000)}` }, /url must have at most 8192 characters, not "https/],
+    [{ url: `https://${'x'.repeat(600)}.example.org/` }, /no absolute address/],
+    [{ url: 'https://api.example.org/', method: 'X'.repeat(1000) }, /method must be a method/],
+    [
+      { url: 'https://api.example.org/', headers: { ['x'.repeat(1000)]: 'x' } },
+      /headers.x{90,200}\.\.\. must have at most/,
+    ],
+    [{ url: 'https://api.example.org/', headers: { x: 'x'.repeat(20_000) } }, /headers.x must have at most 16384/],
+    [{ url: 'https://api.example.org/', ['x'.repeat(100_000)]: 1 }, /: x{200}\.\.\. is unknown/],
   ])('refuses the request %j', async (request, message) => {
     const { get } = await network(['api.example.org'], {});
     const error = await errorOf(get(request));
     expect(error).toMatchObject({ code: 'CORRUPT_VALUE', message: expect.stringMatching(message) });
+  });
+
+  test('refuses a host before it looks at what else there is', async () => {
+    const { get } = await network(['api.example.org'], {});
+    const request = { url: 'https://evil.example/', headers: { 'a\r\nb': 'x' }, body: '###', encoding: 'base64' };
+    expect(await errorOf(get(request))).toMatchObject({ code: 'CAPABILITY_DENIED' });
   });
 
   test('ends with the call', async () => {

@@ -115,6 +115,22 @@ describe('a spoilt instance', () => {
   });
 });
 
+test('calls beside one that does not end when it is told to are told that their instance was given up', async () => {
+  const plugin = await loadPlugin(await loadPlain('catch'), {
+    hostFunctions: { env: { wait: () => new Promise(() => {}) } },
+  });
+  const error = await errorOf(plugin.call('swallow_then_wait', [1, 2], { ...numbers, timeout: 20 }));
+  expect(error).toMatchObject({ code: 'TIMEOUT' });
+  // Before the instance is given up.
+  const beside = await errorOf(plugin.call('swallow_then_wait', [3, 4], numbers));
+  expect(beside).toMatchObject({
+    code: 'GUEST_POISONED',
+    message: expect.stringContaining('swallow_then_wait did not end when it was told to'),
+    cause: expect.objectContaining({ code: 'CANCELLED' }),
+  });
+  expect(await plugin.call('cleanups', [], numbers)).toBe(0);
+});
+
 describe('reload', () => {
   test('lets running calls end in the old version, and new ones begin in the new one', async () => {
     const gate = new Gate();

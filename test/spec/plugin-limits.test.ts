@@ -156,6 +156,15 @@ describe('jsonValues', () => {
     expect(await limitOf(less.call('echo', text, parsed))).toBe('jsonValues');
   });
 
+  test('a long key counts for as many as engines take for it; a long text that is none does not', async () => {
+    const plugin = await textPlugin({}, { limits: { jsonValues: 20 } });
+    const long = 'k'.repeat(2000);
+    expect(await plugin.call('echo', JSON.stringify([long, long]), parsed)).toEqual([long, long]);
+    expect(await limitOf(plugin.call('echo', JSON.stringify({ [long]: 1 }), parsed))).toBe('jsonValues');
+    const blank = ' \t\n\r'.repeat(500);
+    expect(await plugin.call('echo', `[${blank}]${blank}`, parsed)).toEqual([]);
+  });
+
   test('whatever it is that makes many, and whether it is JSON at all; one long text is one', async () => {
     const plugin = await textPlugin({}, { limits: { jsonValues: 300 } });
     for (const text of ['{},', '[],', '"",', '"":"",', ',,,', ':', '[', '{"a":']) {

@@ -21,6 +21,8 @@ export class Call {
   readonly name: string;
   /** Rejects when the call is ended before its time; never resolves. */
   readonly ended: Promise<never>;
+  /** What the engine said of a function that it did not call, since its parameters or results are of other types. */
+  refusal: TypeError | null = null;
   fuel = 0;
   slices = 0;
   guestMs = 0;
@@ -91,6 +93,8 @@ export class Call {
     try {
       return await fiber.result;
     } catch (error) {
+      // Nothing has been paid: no code of the guest has run.
+      if (this.#metered && error instanceof TypeError && fiber.fuel === 0) this.refusal = error;
       throw this.#error ?? error;
     } finally {
       this.#fibers.delete(fiber);

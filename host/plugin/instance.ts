@@ -18,6 +18,7 @@ import { Call } from './call.ts';
 import type { Grant } from './capabilities.ts';
 import { importsFor } from './imports.ts';
 import { type SettledLimits, limitReached } from './limits.ts';
+import { corrupt } from './memory.ts';
 import { meteredGuest } from './metering.ts';
 import type { PreparedModule } from './prepare.ts';
 import type { Statistics } from './statistics.ts';
@@ -68,7 +69,8 @@ export class Instance {
   }
 
   async #start(signal: AbortSignal): Promise<void> {
-    const { prepared, subject, grant, limits, traffic } = this.#environment;
+    const { prepared, subject, grant, limits, traffic, statistics } = this.#environment;
+    const { hostCalls } = statistics;
     const { imports, wasi } = importsFor({
       subject,
       prepared,
@@ -96,7 +98,7 @@ export class Instance {
       else if ('_initialize' in guest.exports) await guest.spawn('_initialize').result;
     } catch (error) {
       void this.dispose();
-      throw error;
+      throw error instanceof TypeError && statistics.hostCalls === hostCalls ? mistyped(subject, error) : error;
     }
   }
 
@@ -146,14 +148,21 @@ export class Instance {
   /** Runs one call. When this has settled, the call is over for its caller; its fibers may need some more time. */
   async call(input: Input, call: Call): Promise<unknown> {
     this.#calls.add(call);
+    const { statistics } = this.#environment;
+    const { hostCalls } = statistics;
     const work = callWith(this.#context(this.#live, call), call, input);
     try {
       return await Promise.race([work, call.ended]);
     } catch (error) {
       if (error instanceof FiberError && error.code === 'GUEST_POISONED') this.#spoilt ??= 'it was poisoned';
+      // A host function that the plugin exports as its own may have thrown it.
+      const { refusal } = call;
+      if (refusal !== null && error === refusal && hostCalls === statistics.hostCalls) {
+        throw mistyped(this.#environment.subject, refusal);
+      }
       throw call.error ?? this.#explain(error, call.name);
     } finally {
-      this.#environment.statistics.sawMemory(this.memoryBytes);
+      statistics.sawMemory(this.memoryBytes);
       if (call.error === null) this.#calls.delete(call);
       else this.#clean(this.#waitFor(call, work));
     }
@@ -280,6 +289,14 @@ export class Instance {
       { cause: error },
     );
   }
+}
+
+/** One of the functions of docs/plugins.md that the plugin exports has another type than is said there. */
+function mistyped(subject: string, cause: TypeError): FiberError {
+  return corrupt(
+    `${subject} exports a function with other parameters or results than it is called with (${cause.message})`,
+    cause,
+  );
 }
 
 function isCancelled(error: unknown): boolean {

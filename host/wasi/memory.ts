@@ -11,6 +11,9 @@ export interface Vector {
   readonly length: number;
 }
 
+/** IOV_MAX of POSIX systems: each vector becomes an object here, however few bytes it stands for. */
+const MOST_VECTORS = 1024;
+
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 const encoder = new TextEncoder();
 
@@ -81,8 +84,13 @@ export class GuestMemory {
     }
   }
 
-  /** Where data is to be gathered from or scattered to; checked as a whole, before anything is read or written. */
+  /**
+   * Where data is to be gathered from or scattered to; checked as a whole, before anything is read or written.
+   *
+   * @throws FileError `EINVAL` if there are too many; `EFAULT`
+   */
   vectors(at: number, count: number): Vector[] {
+    if (count > MOST_VECTORS) throw new FileError('EINVAL', `${count} vectors are more than ${MOST_VECTORS}`);
     this.check(at, count * SIZE.IOVEC);
     const vectors: Vector[] = [];
     for (let each = at; each < at + count * SIZE.IOVEC; each += SIZE.IOVEC) {

@@ -149,6 +149,37 @@ describe('standard output', () => {
     expect(stdout.text).toBe('one two');
   });
 
+  test('and input, and files, take 1024 vectors in one call, and no more', async () => {
+    const stdout = new TextOutput();
+    const program = await caller({ stdout, stdin: 'x'.repeat(2000), files: { f: 'y'.repeat(2000) } });
+    const file = await program.open('f');
+    const vectors = program.room(1025 * 8);
+    const { at } = program.vector(1);
+    program.bytes(at, 1)[0] = 0x61;
+    for (let each = vectors; each < vectors + 1025 * 8; each += 8) {
+      program.view.setUint32(each, at, true);
+      program.view.setUint32(each + 4, 1, true);
+    }
+    expect(await program.result('fd_write', 1, vectors, 1024)).toBe(1024);
+    expect(stdout.text).toBe('a'.repeat(1024));
+    expect(await program.result('fd_read', 0, vectors, 1024)).toBe(1024);
+    expect(await program.result('fd_pread', file, vectors, 1024, 0n)).toBe(1024);
+    expect(await program.result('fd_pwrite', file, vectors, 1024, 0n)).toBe(1024);
+    for (const [name, fd] of [
+      ['fd_write', 1],
+      ['fd_read', 0],
+      ['fd_write', file],
+      ['fd_read', file],
+    ] as const) {
+      for (const count of [1025, 20_000_000, -1]) {
+        expect(await program.call(name, fd, vectors, count, 64), `${name} of ${count}`).toBe(ERRNO.INVAL);
+      }
+    }
+    expect(await program.call('fd_pread', file, vectors, 1025, 0n, 64)).toBe(ERRNO.INVAL);
+    expect(await program.call('fd_pwrite', file, vectors, 1025, 0n, 64)).toBe(ERRNO.INVAL);
+    expect(stdout.text).toHaveLength(1024);
+  });
+
   test('holds the program back until a callback has taken it, and keeps the order of writes', async () => {
     const gate = new Gate();
     const taken: string[] = [];

@@ -47,6 +47,14 @@ describe('arguments, environment, random bytes', () => {
     expect(await program.call('random_get', 4096, 0)).toBe(0);
   });
 
+  test('more random bytes than a call should take without others running are refused', async () => {
+    const program = await caller();
+    // Within what may be asked for, but more than the guest has memory.
+    expect(await program.call('random_get', 0, 16 << 20)).toBe(ERRNO.FAULT);
+    expect(await program.call('random_get', 0, (16 << 20) + 1)).toBe(ERRNO.INVAL);
+    expect(await program.call('random_get', 0, -1)).toBe(ERRNO.INVAL);
+  });
+
   test('random bytes come from the host’s own source, if it has one', async () => {
     const program = await caller({ random: (bytes) => void bytes.fill(7) });
     await program.call('random_get', 4096, 3);

@@ -478,6 +478,16 @@ describe('poll_oneoff', () => {
     expect(await program.call('poll_oneoff', 4096, 8192, 1, 64)).toBe(ERRNO.INVAL);
   });
 
+  test('waits for 4096 things at once, and for no more', async () => {
+    const program = await caller({ clock });
+    const at = program.view.byteLength;
+    program.guest.memory.grow(8);
+    // As it is: times of no length.
+    expect(await program.result('poll_oneoff', at, at + 200_000, 4096)).toBe(4096);
+    expect(await program.call('poll_oneoff', at, at + 200_000, 4097, 64)).toBe(ERRNO.INVAL);
+    expect(await program.call('poll_oneoff', 0, 0, -1, 64)).toBe(ERRNO.INVAL);
+  });
+
   test('that is cancelled lets go of its timer', async () => {
     const program = await caller({ clock });
     const at = program.room(48);

@@ -9,6 +9,9 @@ import { eventLoopTurn } from '../turn.ts';
 import type { Context, WasiFunctions } from './context.ts';
 import { timeOf } from './process.ts';
 
+/** Of each an object is made, at each waking: more than a program can have descriptors, and clocks enough for all its fibers. */
+const MOST_SUBSCRIPTIONS = 4096;
+
 interface Event {
   /** 0 is success. */
   readonly errno: number;
@@ -58,6 +61,7 @@ export function pollFunctions(context: Context): WasiFunctions {
   return {
     *poll_oneoff(subscriptionsAt: number, eventsAt: number, count: number, resultAt: number): Steps<void> {
       if (count === 0) throw new FileError('EINVAL', 'nothing to wait for');
+      if (count > MOST_SUBSCRIPTIONS) throw new FileError('EINVAL', `${count} things to wait for are too many`);
       memory.check(subscriptionsAt, count * SIZE.SUBSCRIPTION);
       memory.check(eventsAt, count * SIZE.EVENT);
       memory.check(resultAt, 4);

@@ -8,7 +8,10 @@ import { eventLoopTurn } from '../turn.ts';
 import type { Context, WasiFunctions } from './context.ts';
 
 /** What `crypto.getRandomValues` gives at once. */
-const MOST_RANDOM_BYTES = 65_536;
+const RANDOM_PIECE = 65_536;
+
+/** What a call may ask for: it cannot wait, so that nobody else runs until it has them all. */
+const MOST_RANDOM_BYTES = 16 << 20;
 
 export function processFunctions(context: Context): WasiFunctions {
   const { memory, clock } = context;
@@ -40,9 +43,10 @@ export function processFunctions(context: Context): WasiFunctions {
     },
 
     random_get(at: number, length: number) {
+      if (length > MOST_RANDOM_BYTES) throw new FileError('EINVAL', `${length} random bytes are too many for one call`);
       memory.check(at, length);
-      for (let done = 0; done < length; done += MOST_RANDOM_BYTES) {
-        context.random(memory.bytes(at + done, Math.min(MOST_RANDOM_BYTES, length - done)));
+      for (let done = 0; done < length; done += RANDOM_PIECE) {
+        context.random(memory.bytes(at + done, Math.min(RANDOM_PIECE, length - done)));
       }
     },
 

@@ -145,7 +145,13 @@ export class TextOutput {
   }
 }
 
-/** The console, which takes whole lines: what is after the last line break is printed at the end. */
+/** Units of a line without an end that are kept until it has one; what is longer is printed as if it had. */
+const LONGEST_LINE = 65_536;
+
+/**
+ * The console, which takes whole lines: what is after the last line break is printed at the end. The lines of one write are one call,
+ * since a program can write millions of them at once, and each call costs the host microseconds.
+ */
 export function consoleOutput(kind: 'log' | 'error'): OutputWriter {
   const decoder = new TextDecoder();
   // oxlint-disable-next-line no-console -- it is where a page's output goes, as long as the embedder names no other place
@@ -153,9 +159,18 @@ export function consoleOutput(kind: 'log' | 'error'): OutputWriter {
   let rest = '';
   return {
     write(bytes) {
-      const lines = (rest + decoder.decode(bytes, { stream: true })).split('\n');
-      rest = lines.pop() ?? '';
-      for (const line of lines) print(line);
+      // No letter of several bytes has this byte in it.
+      const end = bytes.lastIndexOf(0x0a);
+      if (end >= 0) {
+        const lines = rest + decoder.decode(bytes.subarray(0, end), { stream: true });
+        rest = '';
+        // A letter that was begun before the break is over with it.
+        print(lines + decoder.decode());
+      }
+      rest += decoder.decode(bytes.subarray(end + 1), { stream: true });
+      if (rest.length <= LONGEST_LINE) return;
+      print(rest);
+      rest = '';
     },
     flush() {
       if (rest !== '') print(rest);

@@ -299,6 +299,66 @@ describe('standard output', () => {
   });
 });
 
+describe('the console', () => {
+  const { log, error } = console;
+  const printed: (readonly [kind: 'log' | 'error', text: string])[] = [];
+  beforeEach(() => {
+    printed.length = 0;
+    console.log = (line: string) => void printed.push(['log', line]);
+    console.error = (line: string) => void printed.push(['error', line]);
+  });
+  afterEach(() => {
+    Object.assign(console, { log, error });
+  });
+
+  test('gets the whole lines of one write in one call, and what is left at the end', async () => {
+    const program = await caller();
+    await program.write(1, 'a\n\nb\nhal');
+    await program.write(2, 'error\n');
+    await program.write(1, 'f a line\nthe end');
+    await program.program.close();
+    expect(printed).toEqual([
+      ['log', 'a\n\nb'],
+      ['error', 'error'],
+      ['log', 'half a line'],
+      ['log', 'the end'],
+    ]);
+  });
+
+  test('gets letters whole, however they are written', async () => {
+    const program = await caller();
+    const parts = bytes('ä\n€').reduce<number[][]>((all, byte) => [...all, [byte]], []);
+    for (const part of parts) {
+      const { vectors, at } = program.vector(1);
+      program.bytes(at, 1).set(part);
+      await program.call('fd_write', 1, vectors, 1, 64);
+    }
+    await program.program.close();
+    expect(printed).toEqual([
+      ['log', 'ä'],
+      ['log', '€'],
+    ]);
+  });
+
+  test('gets a flood of line breaks in one call', async () => {
+    const program = await caller();
+    await program.write(1, '\n'.repeat(50_000));
+    expect(printed).toEqual([['log', '\n'.repeat(49_999)]]);
+  });
+
+  test('gets a line that has no end when it is longer than 64 KiB', async () => {
+    const program = await caller();
+    const part = 'x'.repeat(30_000);
+    await program.write(1, part);
+    await program.write(1, part);
+    expect(printed).toEqual([]);
+    await program.write(1, part);
+    await program.write(1, 'y\nz');
+    await program.program.close();
+    expect(printed.map(([, line]) => line)).toEqual([part + part + part, 'y', 'z']);
+  });
+});
+
 /** A clock that the test moves. */
 class TestClock implements Clock {
   time = 1_000_000n;

@@ -19,7 +19,7 @@ import type { Output } from './output.ts';
 import { Lock, type Steps, settle } from './steps.ts';
 
 /** As many as a process usually has. */
-const MOST_DESCRIPTORS = 65_536;
+const MOST_DESCRIPTORS = 1024;
 
 const FILETYPES: Readonly<Record<FileType, Filetype>> = {
   file: FILETYPE.REGULAR_FILE,

@@ -13,7 +13,7 @@ export interface FileTree {
 
 /** Options of `memoryFiles`. */
 export interface MemoryFilesOptions {
-  /** Bytes that all files together may hold; more is ENOSPC. Default: what the engine allows. */
+  /** Bytes that all files and targets of symbolic links together may hold; more is ENOSPC. Default: what the engine allows. */
   readonly capacity?: number;
 }
 
@@ -80,14 +80,21 @@ abstract class Node {
 class LinkNode extends Node {
   readonly type = 'symlink';
   readonly target: string;
+  readonly size: number;
 
+  /** Takes the bytes of its target. */
   constructor(store: Store, target: string) {
     super(store);
     this.target = target;
+    this.size = encoder.encode(target).length;
+    store.charge(this.size);
   }
 
-  get size(): number {
-    return encoder.encode(this.target).length;
+  /** One name less: with the last the bytes are given back. */
+  unlinked(): void {
+    this.links--;
+    this.changed = now();
+    if (this.links === 0) this.store.charge(-this.size);
   }
 }
 
@@ -133,8 +140,12 @@ class DirectoryNode extends Node {
   /** Its name was removed: nothing can be made in it any more. */
   removed = false;
 
-  set(name: string, node: MemoryNode): void {
+  mustBeThere(): void {
     if (this.removed) throw new FileError('ENOENT', 'the directory was removed');
+  }
+
+  set(name: string, node: MemoryNode): void {
+    this.mustBeThere();
     this.children.set(name, node);
     this.touch();
   }
@@ -257,7 +268,7 @@ class MemoryDirectory implements Directory {
     const node = this.node.get(name);
     if (node.type === 'directory') throw new FileError('EISDIR', `${name} is a directory`);
     this.node.delete(name);
-    unlinked(node);
+    node.unlinked();
   }
 
   rename(name: string, to: Directory, newName: string): void {
@@ -277,7 +288,7 @@ class MemoryDirectory implements Directory {
     target.set(newName, node);
     this.node.delete(name);
     if (replaced?.type === 'directory') replaced.removed = true;
-    else if (replaced !== undefined) unlinked(replaced);
+    else replaced?.unlinked();
   }
 
   link(name: string, to: Directory, newName: string): void {
@@ -292,6 +303,8 @@ class MemoryDirectory implements Directory {
 
   symlink(name: string, target: string): void {
     this.#mustBeFree(name);
+    // Before it takes bytes that nobody would give back.
+    this.node.mustBeThere();
     this.node.set(name, new LinkNode(this.node.store, target));
   }
 
@@ -310,11 +323,6 @@ class MemoryDirectory implements Directory {
   #mustBeFree(name: string): void {
     if (this.node.children.has(name)) throw new FileError('EEXIST', `${name} exists`);
   }
-}
-
-function unlinked(node: FileNode | LinkNode): void {
-  if (node.type === 'file') node.unlinked();
-  else node.links--;
 }
 
 function ofSameFiles(from: MemoryDirectory, to: Directory): MemoryDirectory {

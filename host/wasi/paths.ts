@@ -12,7 +12,8 @@ import { type Steps, settle } from './steps.ts';
 
 /** As in Linux. */
 const MOST_LINKS = 40;
-const LONGEST_PATH = 4096;
+/** Bytes; where there are only units, of which no path has more. */
+export const LONGEST_PATH = 4096;
 const LONGEST_NAME = 255;
 
 /** Where a path leads. */

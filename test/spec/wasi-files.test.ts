@@ -107,6 +107,24 @@ describe('files in memory', () => {
     expect(await program.write(other, 'y'.repeat(60))).toBe(0);
   });
 
+  test('and the targets of symbolic links share what room there is, which comes back with their last name', async () => {
+    const program = await caller({ files: memoryFiles({}, { capacity: 100 }) });
+    const link = (bytes: number, path: string): Promise<number> =>
+      program.call('path_symlink', 'x'.repeat(bytes), ROOT_FD, path);
+    expect([await link(61, 'a'), await link(40, 'b'), await link(39, 'b')]).toEqual([0, ERRNO.NOSPC, 0]);
+    expect(await program.call('path_link', ROOT_FD, 0, 'a', ROOT_FD, 'again')).toBe(0);
+    expect(await program.call('path_unlink_file', ROOT_FD, 'a')).toBe(0);
+    expect(await link(1, 'c')).toBe(ERRNO.NOSPC);
+    expect(await program.call('path_unlink_file', ROOT_FD, 'again')).toBe(0);
+    const fd = await program.open('file', OPEN.CREAT);
+    expect([await program.write(fd, 'y'.repeat(62)), await program.write(fd, 'y'.repeat(61))]).toEqual([
+      ERRNO.NOSPC,
+      0,
+    ]);
+    expect(await program.call('path_rename', ROOT_FD, 'file', ROOT_FD, 'b')).toBe(0);
+    expect([await link(40, 'c'), await link(39, 'c')]).toEqual([ERRNO.NOSPC, 0]);
+  });
+
   test('that are full say so, and nothing half-written is left', async () => {
     const files = memoryFiles({ f: 'abc' }, { capacity: 10 });
     const program = await caller({ files });
@@ -170,9 +188,19 @@ describe('paths', () => {
   test.each([
     ['a name', 'x'.repeat(300)],
     ['a path', './'.repeat(3000)],
+    ['a path of few letters and many bytes', `${'€'.repeat(200)}/`.repeat(7)],
   ])('%s that is too long is refused', async (_, path) => {
     const program = await caller({ files: tree });
     expect(await refusal(program, path)).toBe(ERRNO.NAMETOOLONG);
+  });
+
+  test('and targets are refused for their length before they are read', async () => {
+    const program = await caller({ files: tree });
+    program.bytes(4096, 4097).fill(0xff);
+    expect(await program.call('path_filestat_get', ROOT_FD, 1, 4096, 4097, 64)).toBe(ERRNO.NAMETOOLONG);
+    expect(await program.call('path_filestat_get', ROOT_FD, 1, 4096, 4096, 64)).toBe(ERRNO.ILSEQ);
+    expect(await program.call('path_symlink', 4096, 4097, ROOT_FD, 'new')).toBe(ERRNO.NAMETOOLONG);
+    expect(await program.call('path_symlink', 4096, 4096, ROOT_FD, 'new')).toBe(ERRNO.ILSEQ);
   });
 
   test('that are not UTF-8 are refused', async () => {
@@ -302,7 +330,44 @@ describe('paths', () => {
   });
 });
 
+test('the lists of 64 directories are kept at once, and of those that were closed none', async () => {
+  const log: string[] = [];
+  const names = Array.from({ length: 10 }, (_, n) => `file number ${n}`);
+  const program = await caller({ files: slow(memoryFiles(Object.fromEntries(names.map((name) => [name, '']))), log) });
+  const lists = (): number => log.filter((line) => line.endsWith('.list')).length;
+  const read = async (fd: number, cookie: bigint): Promise<string> => {
+    const at = program.room(80);
+    return program.textAt(at, await program.result('fd_readdir', fd, at, 80, cookie));
+  };
+  const open = (): Promise<number> => program.open('.', OPEN.DIRECTORY, RIGHT.READDIR);
+  const fds = await Promise.all(Array.from({ length: 64 }, open));
+  for (const fd of fds) await read(fd, 0n);
+  expect(lists()).toBe(64);
+  for (const fd of fds) expect(await read(fd, 5n)).toContain('file number 3');
+  expect(lists()).toBe(64);
+  const [first = 0, second = 0, third = 0] = fds;
+  await program.call('fd_close', second);
+  await read(await open(), 0n);
+  expect(await read(first, 6n)).toContain('file number 4');
+  expect(lists()).toBe(65);
+  await read(await open(), 0n);
+  expect(await read(third, 6n)).toContain('file number 4');
+  expect(lists()).toBe(66);
+  // It goes on where it was, with a list made anew.
+  expect(await read(first, 7n)).toContain('file number 5');
+  expect(lists()).toBe(67);
+});
+
 describe('descriptors', () => {
+  test('are 1024 at most', async () => {
+    const program = await caller({ files: { a: '' } });
+    let last = 0;
+    while (last < 1023) last = await program.open('a');
+    expect(await refusal(program, 'a')).toBe(ERRNO.MFILE);
+    expect(await program.call('fd_close', 500)).toBe(0);
+    expect(await program.open('a')).toBe(500);
+  });
+
   test('have the lowest number that is free', async () => {
     const program = await caller({ files: { a: '', b: '' } });
     expect([await program.open('a'), await program.open('b')]).toEqual([4, 5]);

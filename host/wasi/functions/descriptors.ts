@@ -9,7 +9,7 @@ import {
   RIGHTS,
   SIZE,
 } from '../abi.ts';
-import { type DirectoryDescriptor, STREAM_STAT, filetypeOf } from '../descriptors.ts';
+import { type Descriptor, type DirectoryDescriptor, STREAM_STAT, filetypeOf } from '../descriptors.ts';
 import { FileError } from '../errors.ts';
 import type { Entry, Stat, Times } from '../file-system.ts';
 import type { GuestMemory } from '../memory.ts';
@@ -19,8 +19,33 @@ import { positionOf } from './data.ts';
 
 const utf8 = new TextEncoder();
 
+/** Directories in the middle of being listed, whose lists are kept: a list may be long, and descriptors are many. */
+const MOST_LISTS = 64;
+
 export function descriptorFunctions(context: Context): WasiFunctions {
   const { memory, descriptors, clock, calls } = context;
+  /** Those whose lists are kept, the oldest first. */
+  const listed = new Set<Descriptor>();
+
+  /** What is found in a directory, from now on until it is asked for anew, closed, or the oldest of too many. */
+  function* list(descriptor: DirectoryDescriptor): Steps<readonly Entry[]> {
+    const entries = yield* entriesOf(descriptor);
+    descriptor.entries = entries;
+    listed.delete(descriptor);
+    listed.add(descriptor);
+    if (listed.size > MOST_LISTS) {
+      for (const oldest of listed) {
+        forget(oldest);
+        break;
+      }
+    }
+    return entries;
+  }
+
+  function forget(descriptor: Descriptor): void {
+    listed.delete(descriptor);
+    if (descriptor.kind === 'directory') descriptor.entries = null;
+  }
 
   function preopen(fd: number): { readonly path: Uint8Array } {
     const descriptor = descriptors.get(fd, 0n);
@@ -48,6 +73,7 @@ export function descriptorFunctions(context: Context): WasiFunctions {
 
     *fd_close(fd: number): Steps<void> {
       const descriptor = descriptors.take(fd);
+      forget(descriptor);
       yield* calls.change(() => perform(descriptor.close()));
     },
 
@@ -132,8 +158,8 @@ export function descriptorFunctions(context: Context): WasiFunctions {
       memory.check(at, length);
       memory.check(resultAt, 4);
       // From the beginning: as it is now. What has been begun goes on as it was, so that nothing is told twice or missed.
-      if (cookie === 0n || descriptor.entries === null) descriptor.entries = yield* entriesOf(descriptor);
-      const { entries } = descriptor;
+      const kept = cookie === 0n ? null : descriptor.entries;
+      const entries = kept ?? (yield* list(descriptor));
       const buffer = memory.bytes(at, length);
       let used = 0;
       for (let index = Number(cookie); index < entries.length && used < length; index++) {
@@ -150,7 +176,9 @@ export function descriptorFunctions(context: Context): WasiFunctions {
 
     *fd_renumber(from: number, to: number): Steps<void> {
       const replaced = descriptors.renumber(from, to);
-      if (replaced !== null) yield* calls.change(() => perform(replaced.close()));
+      if (replaced === null) return;
+      forget(replaced);
+      yield* calls.change(() => perform(replaced.close()));
     },
   };
 }

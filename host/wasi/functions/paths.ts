@@ -5,7 +5,7 @@ import { DirectoryDescriptor, FileDescriptor, filetypeOf } from '../descriptors.
 import { FileError } from '../errors.ts';
 import type { OpenFile, Stat } from '../file-system.ts';
 import { beneathMounts } from '../mounts.ts';
-import { type Place, nameOf, statOf, walk } from '../paths.ts';
+import { LONGEST_PATH, type Place, nameOf, statOf, walk } from '../paths.ts';
 import { type Awaitable, type Steps, settle } from '../steps.ts';
 import type { Context, WasiFunctions } from './context.ts';
 import { timesOf, writable, writeStat } from './descriptors.ts';
@@ -17,17 +17,23 @@ const follows = (flags: number): boolean => (flags & LOOKUPFLAGS.SYMLINK_FOLLOW)
 export function pathFunctions(context: Context): WasiFunctions {
   const { memory, descriptors, clock, calls } = context;
 
+  /** A path that stands in the guest's memory, whose length is looked at before it is read: it may be all of that memory. */
+  function textOf(address: number, length: number): string {
+    if (length > LONGEST_PATH) throw new FileError('ENAMETOOLONG', `a path of ${length} bytes`);
+    return memory.text(address, length);
+  }
+
   /** Walks a path that stands in the guest's memory, from a descriptor that must have these rights. */
   function* at<T>(
     fd: number,
     rights: bigint,
-    pathAt: number,
+    address: number,
     length: number,
     follow: boolean,
     work: (place: Place) => Steps<T>,
   ): Steps<T> {
     const { directory } = descriptors.directory(fd, rights);
-    return yield* walk(directory, memory.text(pathAt, length), follow, work);
+    return yield* walk(directory, textOf(address, length), follow, work);
   }
 
   return {
@@ -177,7 +183,7 @@ export function pathFunctions(context: Context): WasiFunctions {
     },
 
     *path_symlink(targetAt: number, targetLength: number, fd: number, pathAt: number, length: number): Steps<void> {
-      const target = memory.text(targetAt, targetLength);
+      const target = textOf(targetAt, targetLength);
       yield* at(fd, RIGHTS.PATH_SYMLINK, pathAt, length, false, function* (place) {
         if (target.startsWith('/')) throw new FileError('ENOTCAPABLE', 'the target is absolute');
         if (target === '') throw new FileError('ENOENT', 'the target is empty');

@@ -31,7 +31,7 @@ export function aborted(...args: ConstructorParameters<typeof AssemblyScriptErro
  * }
  */
 export class AssemblyScriptError extends WebAssembly.RuntimeError {
-  /** What the guest said; `message` also has the place. */
+  /** What the guest said, at most 4096 units of it and then `...`; `message` also has the place. */
   readonly reason: string;
   /** As it was given to the compiler: `assembly/app.ts`. */
   readonly fileName: string;

@@ -16,6 +16,9 @@ const STACK_FULL =
 /** `idof<string>()`, in every program. */
 const STRING = 2;
 
+/** Units of a message that are kept: a guest can make one of all its memory, which errors, logs and reports then carry around. */
+const LONGEST_REASON = 4096;
+
 function isString(memory: GuestMemory, address: number): boolean {
   return address >= 8 && address % 4 === 0 && memory.holds(address, 0) && memory.u32[(address - 8) >>> 2] === STRING;
 }
@@ -24,10 +27,10 @@ function isString(memory: GuestMemory, address: number): boolean {
 export function defaultImport(memory: GuestMemory, module: string, name: string): unknown {
   if (module !== 'env') return undefined;
   // The section describes all of these imports but `abort`, unless the module is of another version.
-  const text = (value: unknown): string => {
+  const text = (value: unknown, most?: number): string => {
     if (typeof value !== 'number') return typeof value === 'string' ? value : '';
     memory.refresh();
-    return isString(memory, value >>> 0) ? readString(memory, value >>> 0) : '';
+    return isString(memory, value >>> 0) ? readString(memory, value >>> 0, most) : '';
   };
   switch (name) {
     case 'abort':
@@ -36,7 +39,8 @@ export function defaultImport(memory: GuestMemory, module: string, name: string)
         if (line === 1 && column === 1 && typeof message === 'number' && !isString(memory, message >>> 0)) {
           throw aborted(STACK_FULL, '', 0, 0);
         }
-        throw aborted(text(message) || 'abort', text(fileName), line >>> 0, column >>> 0);
+        const reason = text(message, LONGEST_REASON) || 'abort';
+        throw aborted(reason, text(fileName, LONGEST_REASON), line >>> 0, column >>> 0);
       };
     case 'trace':
       return (message: unknown, count: number, ...values: number[]) => trace(text(message), count, values);

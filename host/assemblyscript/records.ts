@@ -45,6 +45,8 @@ export function recordCodec(
 ): Codec {
   const { id, size, nullable, holds } = shape;
   const expected = orNull(`an object (${shape.name})`, nullable);
+  // A property takes the host no less if its field is a single byte.
+  const counted = Math.max(size, 8 * fields.length);
   const empty = template(fields.map(({ name }) => name));
 
   // Linked at the first use: a field's converter may be made later than this one.
@@ -80,7 +82,7 @@ export function recordCodec(
   };
   const read = (address: number): unknown => {
     if ((address & 7) !== 0 || !memory.holds(address, size)) throw corrupt(address);
-    memory.output.spend(size);
+    memory.output.spend(counted);
     if (depth === null) return lift(address);
     depth.enter(address);
     try {

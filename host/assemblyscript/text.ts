@@ -98,10 +98,14 @@ function writeLong(units: Uint16Array, start: number, text: string, length: numb
   }
 }
 
-/** @throws FiberError `CORRUPT_VALUE` */
-export function readString(memory: GuestMemory, address: number): string {
+/**
+ * @param most units; of a longer string these and `...` are read
+ * @throws FiberError `CORRUPT_VALUE`
+ */
+export function readString(memory: GuestMemory, address: number, most: number = Infinity): string {
   const length = sizeOf(memory, address, 2) >>> 1;
-  return textOf(memory.u16, address >>> 1, length);
+  const text = textOf(memory.u16, address >>> 1, Math.min(length, most));
+  return length > most ? `${text}...` : text;
 }
 
 function textOf(units: Uint16Array, start: number, length: number): string {

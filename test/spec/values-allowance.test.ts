@@ -1,12 +1,21 @@
 // Limits on what the values of one call take: guests in small memories that describe values far larger than those.
 import { expect, test } from 'vitest';
-import { FiberError, type Guest, type InstantiateOptions, instantiate } from 'wasm-fibers/assemblyscript';
+import {
+  type AssemblyScriptError,
+  FiberError,
+  type Guest,
+  type InstantiateOptions,
+  instantiate,
+} from 'wasm-fibers/assemblyscript';
 import { failure, watch } from '../support/core.ts';
 import { guestSource } from '../support/guest.ts';
 import { HEADER, list, speech, words } from '../support/amplifier.ts';
 
-/** Bytes that a pair takes. */
-const PAIR = HEADER + 8;
+/** Bytes that an object counts for, however small its fields are. */
+const fields = (count: number): number => HEADER + 8 * count;
+const PAIR = fields(2);
+/** Bytes that a list of objects counts for. */
+const listOf = (length: number, each: number): number => HEADER + length * (4 + each);
 
 const open = async (limits: NonNullable<InstantiateOptions['limits']>, heard?: unknown[], told?: readonly string[]) =>
   watch(await instantiate(await guestSource('typed/amplifier'), speech(heard, told), { limits }));
@@ -41,6 +50,29 @@ test('a few objects that are 2 ** 30 when they are copied', async () => {
   const most = Math.floor(Math.log2((1 << 16) / PAIR)) - 1;
   await call(guest, 'pairs', most);
   expect(await limitOf(call(guest, 'pairs', most + 1))).toBe('outputBytes');
+});
+
+test('objects of many small fields, by their number', async () => {
+  const guest = await open({ outputBytes: listOf(10, fields(8)) });
+  expect(await call(guest, 'flags', 10)).toHaveLength(10);
+  expect(await limitOf(call(guest, 'flags', 11))).toBe('outputBytes');
+});
+
+test.each(['secrets', 'secretAgain'])('references as objects of 200 bytes (%s)', async (name) => {
+  const guest = await open({ outputBytes: listOf(10, 200) });
+  expect(await call(guest, name, 10)).toHaveLength(10);
+  expect(await limitOf(call(guest, name, 11))).toBe('outputBytes');
+  expect(await call(guest, name, 10)).toHaveLength(10);
+});
+
+test('the message of a guest that gives up is cut off', async () => {
+  const guest = await open({});
+  const reasonOf = async (times: number): Promise<unknown> => {
+    const error = await failure(Promise.resolve(call(guest, 'fail', '中', times)));
+    return (error as AssemblyScriptError).reason;
+  };
+  expect(await reasonOf(4096)).toBe('中'.repeat(4096));
+  expect(await reasonOf(4097)).toBe(`${'中'.repeat(4096)}...`);
 });
 
 test.each([

@@ -30,6 +30,42 @@ export function pairs(depth: i32): Pair {
   return pair;
 }
 
+/** Opaque to the host. */
+class Secret {
+  private value: i32 = 0;
+}
+
+export function secrets(length: i32): Secret[] {
+  const list = new Array<Secret>(length);
+  for (let i = 0; i < length; i++) list[i] = new Secret();
+  return list;
+}
+
+/** The same one, so many times. */
+export function secretAgain(times: i32): Secret[] {
+  return new Array<Secret>(times).fill(new Secret());
+}
+
+/** More fields than its bytes are eights. */
+class Flags {
+  a: bool = false;
+  b: bool = false;
+  c: bool = false;
+  d: bool = false;
+  e: bool = false;
+  f: bool = false;
+  g: bool = false;
+  h: bool = false;
+}
+
+export function flags(times: i32): Flags[] {
+  return new Array<Flags>(times).fill(new Flags());
+}
+
+export function fail(reason: string, times: i32): void {
+  throw new Error(reason.repeat(times));
+}
+
 export function bytes(length: i32): Uint8Array {
   return new Uint8Array(length);
 }

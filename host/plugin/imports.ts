@@ -14,6 +14,7 @@ import { fetchFunction } from './fetch.ts';
 import { type Caller, type HostFunction, linkHostFunction, takesData } from './host-functions.ts';
 import type { SettledLimits } from './limits.ts';
 import type { PreparedModule } from './prepare.ts';
+import { type Timers, timersOf } from './timers.ts';
 import type { Traffic } from './traffic.ts';
 
 /** Where the functions that the package itself gives are imported from. */
@@ -27,6 +28,11 @@ export interface ImportContext {
   readonly limits: SettledLimits;
   readonly traffic: Traffic;
   readonly caller: () => Caller;
+}
+
+/** With what is made for this instance. */
+interface OwnContext extends ImportContext {
+  readonly timers: Timers;
 }
 
 export interface PluginImports {
@@ -56,10 +62,11 @@ export function importsFor(context: ImportContext): PluginImports {
   // Without a prototype: `__proto__` is a name like any other.
   const imports: Record<string, Record<string, ImportValue>> = Object.create(null);
   const missing: Missing = { denied: [], unknown: [] };
+  const own = { ...context, timers: timersOf(() => milliseconds(context, 'performance.now')) };
   for (const { module, name, kind } of wanted) {
     if (module.startsWith('wasm-fibers')) continue;
     const path = `${module}.${name}`;
-    const value = kind === 'function' ? find(context, program, module, name, missing) : null;
+    const value = kind === 'function' ? find(own, program, module, name, missing) : null;
     if (value === null) {
       if (kind !== 'function') missing.unknown.push(`${path} (a ${kind}; a plugin has its own)`);
       continue;
@@ -83,7 +90,7 @@ export function importsFor(context: ImportContext): PluginImports {
 
 /** Null if it is missing, which is noted, or need not be given. */
 function find(
-  context: ImportContext,
+  context: OwnContext,
   program: Wasi | null,
   module: string,
   name: string,
@@ -145,8 +152,8 @@ function paced({ traffic }: ImportContext, name: string, fn: HostFunction): Impo
 }
 
 /** What AssemblyScript's own library imports: all of it is in the module `env`. */
-function findOfLanguage(context: ImportContext, name: string, missing: Missing): ImportValue | null {
-  const { prepared, grant } = context;
+function findOfLanguage(context: OwnContext, name: string, missing: Missing): ImportValue | null {
+  const { prepared, grant, timers } = context;
   const needs = /^(?:seed|Math\.random)$/.test(name)
     ? 'random'
     : /^(?:Date|performance)\.now$/.test(name)
@@ -163,7 +170,7 @@ function findOfLanguage(context: ImportContext, name: string, missing: Missing):
   if (needs === 'random') return paced(context, path, () => randomNumber(context, name === 'seed' ? 2 ** 53 : 1));
   if (needs === 'clock') return paced(context, path, () => milliseconds(context, name));
   if (needs === 'output' && prepared.typed) {
-    const print = consoleImport(name);
+    const print = isTimer(name) ? timers[name] : consoleImport(name);
     if (print !== null) return paced(context, path, print);
   }
   if (/^Math\.\w+$/.test(name) && Object.hasOwn(Math, name.slice(5))) {
@@ -172,6 +179,10 @@ function findOfLanguage(context: ImportContext, name: string, missing: Missing):
   }
   missing.unknown.push(`env.${name}${signatureOf(prepared.metadata, 'env', name)}`);
   return null;
+}
+
+function isTimer(name: string): name is keyof Timers {
+  return name === 'console.time' || name === 'console.timeEnd' || name === 'console.timeLog';
 }
 
 /** AssemblyScript's strings are UTF-16, with their length in bytes in front of them. */

@@ -1,17 +1,21 @@
 // Typed values of plugins: what they take is limited, though a small memory describes values far larger than itself, while another
 // plugin goes on as if nothing were.
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import type { Plugin, PluginLimits } from 'wasm-fibers/plugin';
+import type { Plugin, PluginLimits, PluginOptions } from 'wasm-fibers/plugin';
 import { list, speech, words } from '../support/amplifier.ts';
 import { loadGuest } from '../support/guest.ts';
 import { errorOf, loadPlugin, sha256 } from '../support/plugin.ts';
 
-const load = async (limits: PluginLimits, heard: unknown[] = []): Promise<Plugin> => {
+const load = async (
+  limits: PluginLimits,
+  heard: unknown[] = [],
+  clock: NonNullable<PluginOptions['capabilities']>['clock'] = false,
+): Promise<Plugin> => {
   const bytes = await loadGuest('typed/amplifier');
   return loadPlugin(bytes, {
     hostFunctions: speech(heard),
     limits,
-    capabilities: { output: true },
+    capabilities: { output: true, clock },
     trusted: [await sha256(bytes)],
   });
 };
@@ -61,5 +65,46 @@ test('a flood of lines on the console ends after as many calls as may be made in
     expect(lines).toBeLessThan(100_000);
   } finally {
     console.log = log;
+  }
+});
+
+test('timers of the console are each instance’s own, and few; the host’s are out of reach', async () => {
+  const { log, warn, time, timeEnd } = console;
+  const lines: string[] = [];
+  const ofHost: unknown[] = [];
+  console.log = (line: string) => void lines.push(line);
+  console.warn = (line: string) => void lines.push(line);
+  console.time = console.timeEnd = (label: unknown) => void ofHost.push(label);
+  let now = 0n;
+  const clock = { realtime: () => now, monotonic: () => now, wait: () => Promise.resolve() };
+  try {
+    const [one, other] = [await load({}, [], clock), await load({}, [], clock)];
+    await one.call('timer', ['begin', 'request']);
+    await other.call('timer', ['end', 'request']);
+    now += 1_234_000n;
+    await one.call('timer', ['look', 'request']);
+    await one.call('timer', ['begin', 'request']);
+    now += 1_000_000n;
+    await one.call('timer', ['end', 'request']);
+    await one.call('timer', ['end', 'request']);
+    expect(lines.splice(0)).toEqual([
+      'The timer "request" does not run.',
+      'request: 1.234ms',
+      'The timer "request" runs already.',
+      'request: 2.234ms',
+      'The timer "request" does not run.',
+    ]);
+    for (let i = 0; i < 101; i++) await one.call('timer', ['begin', `${i}`]);
+    await other.call('timer', ['begin', 'x'.repeat(257)]);
+    expect(lines.splice(0)).toEqual([
+      'The timer "100" is one too many: there are 100.',
+      `The timer "${'x'.repeat(256)}" has a label of more than 256 units.`,
+    ]);
+    await one.call('timer', ['end', '0']);
+    await one.call('timer', ['begin', '100']);
+    expect(lines).toEqual(['0: 0.000ms']);
+    expect(ofHost).toEqual([]);
+  } finally {
+    Object.assign(console, { log, warn, time, timeEnd });
   }
 });

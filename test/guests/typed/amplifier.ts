@@ -92,6 +92,13 @@ export function print(word: string, times: i32): void {
   for (let i = 0; i < times; i++) console.log(word);
 }
 
+/** Begins, looks at or ends a timer. */
+export function timer(what: string, label: string): void {
+  if (what == 'begin') console.time(label);
+  else if (what == 'look') console.timeLog(label);
+  else console.timeEnd(label);
+}
+
 export function add(a: i32, b: i32): i32 {
   return a + b;
 }

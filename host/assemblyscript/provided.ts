@@ -4,7 +4,7 @@
  */
 
 /** Module of the guest library's imports, which take numbers only and are described nowhere. */
-export const TASKS_MODULE = 'wasm-fibers:tasks';
+export { TASKS as TASKS_MODULE } from '../runtime/metadata.ts';
 
 /** Objects of the platform whose members a guest may import as `env.NAME.MEMBER`. */
 export const PLATFORM = ['console', 'Date', 'Math', 'performance'] as const;

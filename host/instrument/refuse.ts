@@ -4,7 +4,7 @@
  * the exceptions that Binaryen makes.
  */
 import { FiberError } from '../errors.ts';
-import { parseMetadata, SECTION } from '../runtime/metadata.ts';
+import { parseMetadata, SECTION, TASKS } from '../runtime/metadata.ts';
 import type { Analysis, FunctionFacts } from './binary/analysis.ts';
 import type { CallGraph } from './binary/call-graph.ts';
 import { functionImports, functionName } from './binary/module.ts';
@@ -41,22 +41,25 @@ export function refuseModule(outline: Outline): void {
     );
   }
   for (const each of outline.imports) {
-    if (each.module === 'wasm-fibers' || each.module === 'asyncify') {
+    if (each.module === 'asyncify' || (OURS.test(each.module) && each.module !== TASKS)) {
       throw new FiberError(
         'RESERVED_NAME',
-        `This module imports "${each.module}.${each.name}": the import module "${each.module}" is reserved, since such a module could forge or rewind stacks by itself. Rename the import.`,
+        `This module imports "${each.module}.${each.name}": the import module "${each.module}" is reserved, since such a module could forge or rewind stacks, or fill its budget, by itself. Rename the import.`,
       );
     }
   }
   for (const each of outline.exports) {
-    if (each.name.startsWith('asyncify_') || each.name.startsWith('wasm-fibers.')) {
+    if (each.name.startsWith('asyncify_') || OURS.test(each.name)) {
       throw new FiberError(
         'RESERVED_NAME',
-        `This module exports "${each.name}": names that begin with "asyncify_" or "wasm-fibers." are reserved. Rename the export.`,
+        `This module exports "${each.name}": "wasm-fibers", and names that begin with "asyncify_", "wasm-fibers." or "wasm-fibers:" are reserved. Rename the export.`,
       );
     }
   }
 }
+
+/** Names of what instrumented modules import from us and export for us. */
+const OURS = /^wasm-fibers(?:$|[.:])/;
 
 const ASYNCIFY_EXPORTS = [
   'asyncify_start_unwind',
@@ -112,19 +115,20 @@ export function matchSuspending(outline: Outline, patterns: readonly string[]): 
     );
   }
   const found = new Set<number>();
+  // Lists may be as long as the imports are: whole names are looked up, not compared.
+  const byName = new Map<string, number[]>();
+  for (const [index, { module, name }] of imports.entries()) {
+    const path = `${module}.${name}`;
+    const same = byName.get(path);
+    if (same === undefined) byName.set(path, [index]);
+    else same.push(index);
+  }
+  const names = [...byName.keys()];
   for (const pattern of patterns) {
-    const matches = wildcard(pattern);
-    let any = false;
-    for (const [index, each] of imports.entries()) {
-      if (!matches(`${each.module}.${each.name}`)) continue;
-      any = true;
-      found.add(index);
-    }
-    if (any) continue;
-    const near = nearMatches(
-      pattern,
-      imports.map((each) => `${each.module}.${each.name}`),
-    );
+    const matched = pattern.includes('*') ? names.filter(wildcard(pattern)) : byName.has(pattern) ? [pattern] : [];
+    for (const name of matched) for (const index of byName.get(name) ?? []) found.add(index);
+    if (matched.length > 0) continue;
+    const near = nearMatches(pattern, names);
     const hint = near.length === 0 ? '' : ` Did you mean ${near.map((name) => `"${name}"`).join(' or ')}?`;
     throw new FiberError(
       'NO_MATCH',

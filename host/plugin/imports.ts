@@ -4,9 +4,11 @@
  */
 import { aborted } from '../assemblyscript/abort.ts';
 import { consoleImport } from '../assemblyscript/defaults.ts';
+import { TASKS_MODULE } from '../assemblyscript/provided.ts';
 import { FiberError } from '../errors.ts';
 import type { Imports, ImportValue } from '../index.ts';
-import type { Metadata } from '../runtime/metadata.ts';
+import { enumerate } from '../instrument/lists.ts';
+import { type ImportSignature, METER, SECTION } from '../runtime/metadata.ts';
 import { WASI_MODULE } from '../wasi/abi.ts';
 import { type Wasi, wasi } from '../wasi/index.ts';
 import type { Grant } from './capabilities.ts';
@@ -48,6 +50,9 @@ const OF_RANDOM: readonly string[] = ['random_get'];
 /** `EPERM` of another kind: a right that the program does not have. */
 const NOT_CAPABLE = 76;
 
+/** Missing imports that a message names. */
+const SHOWN = 20;
+
 /** Missing imports by what has to be done about them. */
 interface Missing {
   readonly denied: string[];
@@ -64,7 +69,8 @@ export function importsFor(context: ImportContext): PluginImports {
   const missing: Missing = { denied: [], unknown: [] };
   const own = { ...context, timers: timersOf(() => milliseconds(context, 'performance.now')) };
   for (const { module, name, kind } of wanted) {
-    if (module.startsWith('wasm-fibers')) continue;
+    // What the runtime gives; that only an instrumented module imports it has been seen to (refuse.ts).
+    if (module === SECTION || module === METER || (module === TASKS_MODULE && prepared.typed)) continue;
     const path = `${module}.${name}`;
     const value = kind === 'function' ? find(own, program, module, name, missing) : null;
     if (value === null) {
@@ -76,13 +82,13 @@ export function importsFor(context: ImportContext): PluginImports {
   if (missing.denied.length > 0) {
     throw new FiberError(
       'CAPABILITY_DENIED',
-      `${subject} imports what it may not have: ${missing.denied.join(', ')}. Grant it, and ask for it in the manifest if there is one.`,
+      `${subject} imports what it may not have: ${enumerate(missing.denied, SHOWN)}. Grant it, and ask for it in the manifest if there is one.`,
     );
   }
   if (missing.unknown.length > 0) {
     throw new FiberError(
       'MISSING_IMPORTS',
-      `${subject} imports what there is not: ${missing.unknown.join(', ')}. Give it as hostFunctions: { module: { name: function } }.`,
+      `${subject} imports what there is not: ${enumerate(missing.unknown, SHOWN)}. Give it as hostFunctions: { module: { name: function } }.`,
     );
   }
   return { imports, wasi: program };
@@ -107,15 +113,15 @@ function find(
   if (grant.withheld.has(path)) missing.denied.push(`${path} (granted, but not asked for in the manifest)`);
   else if (module === PLUGIN_MODULE && name === 'fetch') missing.denied.push(`${path} (the capability fetch)`);
   else if (module === 'env') return findOfLanguage(context, name, missing);
-  else missing.unknown.push(`${path}${signatureOf(prepared.metadata, module, name)}`);
+  else missing.unknown.push(`${path}${signatureOf(prepared, module, name)}`);
   return null;
 }
 
 function link(context: ImportContext, name: string, fn: HostFunction): ImportValue {
   const { prepared, limits, traffic, caller } = context;
   if (!prepared.typed && takesData(fn)) {
-    const signature = prepared.metadata.imports.find((each) => `${each.module}.${each.name}` === name);
-    const type = signature === undefined ? '' : `(${signature.params.join(', ')}) -> (${signature.results.join(', ')})`;
+    const signature = prepared.signatures.get(name);
+    const type = signature === undefined ? '' : show(signature);
     if (!['', '(i32, i32) -> (i64)', '(i32, i32) -> ()'].includes(type)) {
       throw new FiberError(
         'MISSING_IMPORTS',
@@ -177,7 +183,7 @@ function findOfLanguage(context: OwnContext, name: string, missing: Missing): Im
     const member: unknown = Reflect.get(Math, name.slice(5));
     if (typeof member === 'function') return (...args: number[]) => Number(Reflect.apply(member, undefined, args));
   }
-  missing.unknown.push(`env.${name}${signatureOf(prepared.metadata, 'env', name)}`);
+  missing.unknown.push(`env.${name}${signatureOf(prepared, 'env', name)}`);
   return null;
 }
 
@@ -215,7 +221,9 @@ function milliseconds({ grant }: ImportContext, name: string): number {
   return name === 'Date.now' ? Date.now() : performance.now();
 }
 
-function signatureOf(metadata: Metadata, module: string, name: string): string {
-  const found = metadata.imports.find((each) => each.module === module && each.name === name);
-  return found === undefined ? '' : ` (${found.params.join(', ')}) -> (${found.results.join(', ')})`;
+function signatureOf({ signatures }: PreparedModule, module: string, name: string): string {
+  const found = signatures.get(`${module}.${name}`);
+  return found === undefined ? '' : ` ${show(found)}`;
 }
+
+const show = ({ params, results }: ImportSignature): string => `(${params.join(', ')}) -> (${results.join(', ')})`;

@@ -11,7 +11,7 @@ import { stackSwitching } from '../backends/engine.ts';
 import { FiberError } from '../errors.ts';
 import type { BackendKind } from '../index.ts';
 import type { InstrumentOptions } from '../instrument/index.ts';
-import { type Metadata, SECTION, readMetadata } from '../runtime/metadata.ts';
+import { type ImportSignature, type Metadata, SECTION, readMetadata } from '../runtime/metadata.ts';
 import { type SourceMap, loadSourceMap } from '../source-maps/index.ts';
 import { WASI_MODULE } from '../wasi/abi.ts';
 import { suspendingImports } from '../wasi/index.ts';
@@ -41,6 +41,8 @@ export interface PreparedModule {
   readonly module: WebAssembly.Module;
   readonly sha256: string;
   readonly metadata: Metadata;
+  /** Of the functions that it imports, by `module.name`; where several have one name, of the first. */
+  readonly signatures: ReadonlyMap<string, ImportSignature>;
   /** Does it say what its values are (AssemblyScript, compiled with the transform)? */
   readonly typed: boolean;
   readonly sourceMap: SourceMap | null;
@@ -77,6 +79,7 @@ export async function prepare(source: ModuleBytes, options: PrepareOptions): Pro
       functions: functionsOf(given),
       sha256,
       metadata,
+      signatures: signaturesIn(metadata),
       typed: customSections(given, TYPES_SECTION) > 0,
       sourceMap: options.sourceMap === null ? null : await loadSourceMap(bytes, options.sourceMap),
     };
@@ -114,12 +117,14 @@ async function instrumented(
       `${from} does not say once what it was instrumented for: this is a bug in wasm-fibers.`,
     );
   }
+  const metadata = metadataOf(module, from);
   return {
     functions: functionsOf(given),
     sha256,
     typed: false,
     module,
-    metadata: metadataOf(module, from),
+    metadata,
+    signatures: signaturesIn(metadata),
     sourceMap: result.sourceMap === null ? null : await loadSourceMap(wasm, result.sourceMap),
   };
 }
@@ -135,11 +140,22 @@ function metadataOf(module: WebAssembly.Module, from: string): Metadata {
   return metadata;
 }
 
+function signaturesIn({ imports }: Metadata): Map<string, ImportSignature> {
+  return new Map(imports.toReversed().map((each) => [`${each.module}.${each.name}`, each]));
+}
+
 /** Every host function may return a promise, but not what languages import for themselves; of WASI, those that can. */
 function suspendingIn(module: WebAssembly.Module): string[] {
   const own = WebAssembly.Module.imports(module)
     .filter(({ module: from, name, kind }) => kind === 'function' && from !== WASI_MODULE && !isProvided(from, name))
     .map(({ module: from, name }) => `${from}.${name}`);
+  const pattern = own.find((name) => name.includes('*'));
+  if (pattern !== undefined) {
+    throw new FiberError(
+      'UNSUPPORTED_FEATURE',
+      `The plugin imports "${pattern}": in a list of imports that may wait, * stands for other names. Rename the import.`,
+    );
+  }
   return [...new Set([...own, ...suspendingImports(module)])];
 }
 

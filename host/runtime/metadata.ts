@@ -11,6 +11,8 @@ export const FORMAT_VERSION = 3;
 
 /** Name of the module that metered guests import their budget from (host/instrument/metering/meter.ts). */
 export const METER: string = `${SECTION}:meter`;
+/** Name of the module that AssemblyScript's guest library imports from: the only one of ours that a compiler writes. */
+export const TASKS = 'wasm-fibers:tasks';
 /** The budget of a metered guest, as it exports it. */
 export const BUDGET: string = `${SECTION}.budget`;
 

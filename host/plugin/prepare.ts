@@ -57,7 +57,7 @@ export function backendOf(wanted: 'auto' | BackendKind): BackendKind {
 }
 
 /**
- * @throws FiberError `UNTRUSTED_MODULE`; `LIMIT_REACHED` for a memory or table that begins beyond its limit; `INVALID_OPTION` if a
+ * @throws FiberError `UNTRUSTED_MODULE`; `LIMIT_REACHED` for a memory or tables that begin beyond their limit; `INVALID_OPTION` if a
  * limit was asked for that this module does not keep; and what `instrument` and the engine throw
  */
 export async function prepare(source: ModuleBytes, options: PrepareOptions): Promise<PreparedModule> {
@@ -100,7 +100,11 @@ async function instrumented(
     ...meteringOptions(options.limits),
   };
   // A third of all that importing this entry would load, and nothing that a module in `trusted` needs.
-  const { instrument } = await import('../instrument/index.ts');
+  const [{ instrument }, { refuseUncounted }] = await Promise.all([
+    import('../instrument/index.ts'),
+    import('../instrument/metering/uncounted.ts'),
+  ]);
+  refuseUncounted(bytes, options.limits.tableElements);
   const result = await instrument(bytes, settings).catch((error: unknown) => {
     const { allocator } = options.instrument;
     const exported = functionsOf(given);

@@ -89,3 +89,40 @@ describe('imports in great numbers', () => {
     expect(error.message).toContain('"app.f*"');
   });
 });
+
+describe('what no limit of memory counts is refused, where the engine knows it', () => {
+  test.each([
+    ['an object in code', '(type $s (struct)) (func $make (export "go") (drop (struct.new $s)))', '"make"'],
+    [
+      'an object in a constant',
+      '(type $s (struct)) (global (ref $s) (struct.new $s)) (func (export "go"))',
+      'global 0',
+    ],
+    ['a table of exceptions', '(table 1 exnref) (func (export "go"))', 'exnref'],
+    ['a large exception', `(tag (param ${'i64 '.repeat(17)})) (func (export "go"))`, '17 values'],
+  ])('%s', async (_, text, names) => {
+    const isKnown = WebAssembly.validate(assembleText(`(module ${text})`));
+    const error = await refusal(text);
+    expect(error).toMatchObject({ code: isKnown ? 'UNSUPPORTED_FEATURE' : 'BAD_MODULE' });
+    if (isKnown) expect(error.message).toContain(names);
+  });
+});
+
+describe('tables', () => {
+  const tables = (count: number, size: number): string => `(table ${size} funcref) `.repeat(count);
+
+  test('are counted together, as they begin', async () => {
+    const limits = { tableElements: 10 };
+    const error = await refusal(`${tables(3, 4)} (func (export "go"))`, { limits });
+    expect(error).toMatchObject({ code: 'LIMIT_REACHED', limit: 'tableElements' });
+    expect(error.message).toContain('12 elements');
+    await loadPlugin(assembleText(`(module ${tables(2, 5)} (func (export "go")))`), { limits });
+  });
+
+  test('are sixteen at most', async () => {
+    const error = await refusal(`${tables(17, 0)} (func (export "go"))`);
+    expect(error).toMatchObject({ code: 'UNSUPPORTED_FEATURE' });
+    expect(error.message).toContain('17 tables');
+    await loadPlugin(assembleText(`(module ${tables(16, 1)} (func (export "go")))`));
+  });
+});

@@ -9,6 +9,7 @@ import { instrument } from '../../host/instrument/index.ts';
 import type { InstrumentOptions } from '../../host/instrument/index.ts';
 import { chargesOf } from '../../host/instrument/metering/regions.ts';
 import { parseSourceMap } from '../../host/instrument/source-map.ts';
+import { assembleText } from '../proof/wat.ts';
 import { assemble } from './instrument-driver.ts';
 
 const NEVER = (): number => 0;
@@ -205,6 +206,89 @@ test('functions that do little and are called by name only do not pay, and their
   expect(run?.filter((opcode) => opcode === Op.GlobalSet)).toHaveLength(1);
   expect(run).not.toContain(Op.I32LtS);
   expect(analyse(outline).functions).toHaveLength(outline.bodies.length);
+});
+
+/** Runs `run` with a budget of 1000 units; what is left of it when it is used up for the first time. */
+async function leftWhenUsedUp(wat: string): Promise<number> {
+  const { wasm } = await instrument(assembleText(wat), { suspending: [], metered: true, target: 'jspi' });
+  const slice = (): never => {
+    throw new Error('used up');
+  };
+  const module = await WebAssembly.compile(wasm as Uint8Array<ArrayBuffer>);
+  const imports: Record<string, Record<string, () => void>> = {};
+  for (const { module: from, name } of WebAssembly.Module.imports(module)) {
+    (imports[from] ??= {})[name] = from === 'wasm-fibers:meter' ? slice : () => undefined;
+  }
+  const instance = await WebAssembly.instantiate(module, imports);
+  const { 'wasm-fibers.budget': budget, run } = instance.exports;
+  (budget as WebAssembly.Global).value = 1000;
+  expect(run).toThrow('used up');
+  return Number((budget as WebAssembly.Global).value);
+}
+
+test.each([
+  ['table.fill', '(table.fill $t (i32.const 0) (ref.null func) (i32.const 16384))'],
+  ['table.copy', '(table.copy $t $t (i32.const 0) (i32.const 1) (i32.const 16383))'],
+  ['table.init', '(table.init $t $e (i32.const 0) (i32.const 0) (i32.const 600))'],
+])('many of %s in a row: each is checked', async (_, instruction) => {
+  const left = await leftWhenUsedUp(`(module (table $t 16384 funcref)
+    (elem $e func ${'$f '.repeat(600)}) (func $f)
+    (func (export "run") ${instruction.repeat(1000)}))`);
+  // The way through a thousand instructions, and one of them.
+  expect(left).toBeGreaterThan(-20_000);
+});
+
+test('what costs more than there are numbers leaves less than nothing', async () => {
+  const grow = '(drop (table.grow $t (ref.null func) (i32.const -1)))';
+  for (const times of [1, 2, 3, 4]) {
+    const left = await leftWhenUsedUp(`(module (table $t 1 10 funcref)
+      (func (export "run") ${grow.repeat(times)} (loop $l (br_if $l (i32.const 1)))))`);
+    expect(left).toBeLessThan(-1_000_000);
+  }
+});
+
+describe('operations of arrays', () => {
+  /** What stands in the function, with `pay` for a call of it. */
+  const codeOf = async (body: string): Promise<(number | 'pay')[]> => {
+    const { wasm } = await instrument(
+      assemble(`(module (type $a (array (mut i32))) (data $d "1234")
+        (func (export "run") (param $n i32) (param $a (ref $a)) ${body}))`),
+      { suspending: [], metered: true, target: 'jspi' },
+    );
+    const outline = readOutline(wasm);
+    const { start = 0, end = 0 } = outline.bodies[0] ?? {};
+    const seen: (number | 'pay')[] = [];
+    decodeBody(wasm, start, end, ({ opcode, immediate }) => {
+      const isPay = opcode === Op.Call && outline.names.functions.get(immediate) === 'wasm-fibers.pay';
+      seen.push(isPay ? 'pay' : opcode);
+    });
+    return seen;
+  };
+
+  test.each([
+    ['array.new', 6, '(drop (array.new $a (i32.const 1) (local.get $n)))'],
+    ['array.new_default', 7, '(drop (array.new_default $a (local.get $n)))'],
+    ['array.new_data', 9, '(drop (array.new_data $a $d (i32.const 0) (local.get $n)))'],
+  ])('%s is checked before it is made', async (_, sub, body) => {
+    const code = await codeOf(body);
+    expect(code.indexOf('pay')).toBe(code.indexOf(0xfb_0000 | sub) - 1);
+  });
+
+  test.each([
+    ['array.fill', 16, '(array.fill $a (local.get $a) (i32.const 0) (i32.const 1) (local.get $n))'],
+    ['array.copy', 17, '(array.copy $a $a (local.get $a) (i32.const 0) (local.get $a) (i32.const 0) (local.get $n))'],
+    ['array.init_data', 18, '(array.init_data $a $d (local.get $a) (i32.const 0) (i32.const 0) (local.get $n))'],
+  ])('%s is checked when it is done', async (_, sub, body) => {
+    const code = await codeOf(body.repeat(3));
+    const at = code.indexOf(0xfb_0000 | sub);
+    expect(code.slice(at + 1, at + 5)).toEqual([Op.LocalGet, Op.I32Const, Op.I32ShrU, 'pay']);
+    expect(code.filter((each) => each === 'pay')).toHaveLength(3);
+  });
+
+  test('one of a small known length is paid for with what is around it', async () => {
+    expect(await codeOf('(drop (array.new_default $a (i32.const 4096)))')).not.toContain('pay');
+    expect(await codeOf('(drop (array.new_default $a (i32.const 4097)))')).toContain('pay');
+  });
 });
 
 test('a chain of calls, however long, is metered', async () => {

@@ -11,10 +11,10 @@
  * That the engine itself says, by an operation of size 0, whether a range exists is exact for memories, tables and segments alike,
  * also for those that were dropped or have grown. While the fiber is pre-empted nothing else of its guest runs, so what was there is
  * there still. A copy to a higher address in the same memory goes from the end to the beginning. Tables are filled with references,
- * which Asyncify cannot save: so the first piece is filled without a check, and all others are copied from it.
+ * which Asyncify cannot save: so the first piece is filled before anything is checked, and all others are copied from it.
  *
  * Growth cannot be in pieces, as it succeeds as a whole or not at all: it is paid for by size, and held to the limit. What makes an
- * array that is collected is paid for by its length.
+ * array that is collected, or changes one, is paid for by its length, and checked with it, but stays whole.
  */
 import { FiberError } from '../../errors.ts';
 import { numberOfLimit } from '../../runtime/limit-names.ts';
@@ -29,6 +29,9 @@ import { BYTES_PER_UNIT } from './weights.ts';
 const PIECE = 1 << 18;
 /** The same for references. */
 const TABLE_PIECE = 1 << 14;
+
+/** Elements of an array that need no check of their own. */
+const SMALL_ARRAY = 1 << 12;
 
 /** Instructions that make or change an array, its length being the topmost operand. */
 const ARRAYS: ReadonlySet<number> = new Set([6, 7, 9, 10, 16, 17, 18, 19].map((sub) => 0xfb_0000 | sub));
@@ -66,9 +69,15 @@ export function isArrayOperation(opcode: number): boolean {
   return ARRAYS.has(opcode);
 }
 
+/** Does it make an array, instead of changing one? */
+export function makesArray(opcode: number): boolean {
+  return ARRAYS.has(opcode) && (opcode & 0xffff) < 16;
+}
+
 /** What an operation costs whose size is known, if it is small enough to stay as it is; else null. */
 export function costOf(opcode: number, size: number): number | null {
   const isOfMemory = opcode === Op.MemoryFill || opcode === Op.MemoryCopy || opcode === Op.MemoryInit;
+  if (ARRAYS.has(opcode)) return size >= 0 && size <= SMALL_ARRAY ? size >> 1 : null;
   return isOfMemory && size >= 0 && size <= PIECE ? size >> BYTES_PER_UNIT : null;
 }
 
@@ -159,18 +168,18 @@ export class BulkFunctions {
     const [to, value, n, from, now] = [0, 1, 2, 3, 4];
     const type = this.#edit.type(['i32', this.#typeOfTable(table), 'i32'], []);
     return this.#edit.addFunction(label, type, ['i32', 'i32'], (code) => {
-      const whole = (): void => {
+      code.op(Op.LocalGet, n).constant(TABLE_PIECE).op(Op.I32LeU);
+      code.when(() => {
+        code.parameters(3);
+        fill(code);
+        code.op(Op.LocalGet, n).constant(1).op(Op.I32ShrU).call(this.#payment.pay).op(Op.Return);
+      });
+      code.op(Op.LocalGet, to).op(Op.LocalGet, n).op(Op.I32Add).op(Op.LocalGet, to).op(Op.I32LtU);
+      code.when(() => {
         code.parameters(3);
         fill(code);
         code.op(Op.Return);
-      };
-      code.op(Op.LocalGet, n).constant(TABLE_PIECE).op(Op.I32LeU);
-      code.when(() => {
-        code.op(Op.LocalGet, n).constant(1).op(Op.I32ShrU).call(this.#payment.charge);
-        whole();
       });
-      code.op(Op.LocalGet, to).op(Op.LocalGet, n).op(Op.I32Add).op(Op.LocalGet, to).op(Op.I32LtU);
-      code.when(whole);
       code.op(Op.LocalGet, to).op(Op.LocalGet, n).op(Op.I32Add).op(Op.LocalGet, value).constant(0);
       fill(code);
       code.constant(TABLE_PIECE >> 1).call(this.#payment.charge);

@@ -29,7 +29,7 @@ import { readTables } from '../binary/tables.ts';
 import { moveSourceMap } from '../source-map-bytes.ts';
 import type { SourceMap } from '../source-map.ts';
 import { Bounds } from './bounds.ts';
-import { BulkFunctions, costOf, isArrayOperation, isBulk } from './bulk.ts';
+import { BulkFunctions, costOf, isArrayOperation, isBulk, makesArray } from './bulk.ts';
 import { DEPTH, DepthLimit } from './depth.ts';
 import type { Limits } from './limits.ts';
 import { chargesOf } from './regions.ts';
@@ -53,6 +53,12 @@ interface BodyPlan {
   readonly bulk: ReadonlyMap<number, AddedFunction | null>;
 }
 
+/** The local that keeps the length of an array operation. */
+const LENGTH = 'length';
+
+/** The least that the budget is lowered to at once: far enough from the least i32 for what is paid without a check from there on. */
+const FLOOR = -(2 ** 30);
+
 const NOTHING: BodyPlan = { calls: false, charges: new Map(), bulk: new Map() };
 
 /** @throws FiberError `LIMIT_REACHED` if the module begins with more than a limit allows */
@@ -63,13 +69,13 @@ export function meter(outline: Outline, limits: Limits, sourceMap: SourceMap | n
   edit.addExport(BUDGET, 'global', budget);
   const slice = edit.addImport(METER, 'slice', edit.type([], []), `${METER}.slice`);
   const limit = edit.addImport(METER, 'limit', edit.type(['i32'], []), `${METER}.limit`);
-  const pay = edit.addFunction('wasm-fibers.pay', edit.type(['i32'], []), [], (code) => {
-    code.op(Op.GlobalGet, budget).op(Op.LocalGet, 0).op(Op.I32Sub).op(Op.LocalTee, 0).op(Op.GlobalSet, budget);
-    code.op(Op.LocalGet, 0).constant(0).op(Op.I32LtS);
+  const pay = edit.addFunction('wasm-fibers.pay', edit.type(['i32'], []), ['i32'], (code) => {
+    writeSaturated(code, budget);
+    code.op(Op.GlobalGet, budget).constant(0).op(Op.I32LtS);
     code.when((used) => void used.call(slice));
   });
-  const payUnchecked = edit.addFunction('wasm-fibers.charge', edit.type(['i32'], []), [], (code) => {
-    code.op(Op.GlobalGet, budget).op(Op.LocalGet, 0).op(Op.I32Sub).op(Op.GlobalSet, budget);
+  const payUnchecked = edit.addFunction('wasm-fibers.charge', edit.type(['i32'], []), ['i32'], (code) => {
+    writeSaturated(code, budget);
   });
   const tables = readTables(outline).tables;
   const bulk = new BulkFunctions(
@@ -87,7 +93,14 @@ export function meter(outline: Outline, limits: Limits, sourceMap: SourceMap | n
     const order = next++;
     const plan = plans[order];
     const count = depth !== null && plan?.calls === true ? depth.watch(order, body) : null;
+    const payForArray = (code: CodeWriter): void => {
+      code.op(Op.LocalGet, body.scratch(LENGTH)).constant(1).op(Op.I32ShrU).call(pay);
+    };
+    /** Is the instruction before this one still to be paid for? */
+    let isOwed = false;
     return (instruction) => {
+      if (isOwed) body.insert(instruction, payForArray);
+      isOwed = false;
       count?.(instruction);
       const charge = plan?.charges.get(instruction.offset);
       if (charge !== undefined) body.insert(instruction, (code) => writeCharge(code, charge, body, budget, slice));
@@ -95,10 +108,13 @@ export function meter(outline: Outline, limits: Limits, sourceMap: SourceMap | n
       if (replacement === undefined) return;
       if (replacement !== null) body.replace(instruction, (code) => void code.call(replacement));
       else {
-        const length = body.scratch();
+        const isNew = makesArray(instruction.opcode);
         body.insert(instruction, (code) => {
-          code.op(Op.LocalTee, length).op(Op.LocalGet, length).constant(1).op(Op.I32ShrU).call(payUnchecked);
+          code.op(Op.LocalTee, body.scratch(LENGTH));
+          if (isNew) payForArray(code);
         });
+        // What changes one has it among its operands, which Asyncify cannot save while the fiber is pre-empted.
+        isOwed = !isNew;
       }
     };
   });
@@ -111,6 +127,18 @@ export function meter(outline: Outline, limits: Limits, sourceMap: SourceMap | n
     slice: edit.indexOf(slice),
     fiberGlobals: new Map(depth === null ? [] : [[DEPTH, depth.global]]),
   };
+}
+
+/**
+ * Takes what the first local says, a number of at most 31 bits, off the budget. Sizes are the guest's to choose: wrapped around, the
+ * budget would be full again.
+ */
+function writeSaturated(code: CodeWriter, budget: number): void {
+  const [units, left] = [0, 1];
+  code.op(Op.GlobalGet, budget).op(Op.LocalGet, units).op(Op.I32Sub).op(Op.LocalTee, left);
+  code.op(Op.GlobalGet, budget).op(Op.I32GtS).op(Op.LocalGet, left).constant(FLOOR).op(Op.I32LtS).op(Op.I32Or);
+  code.when((beyond) => void beyond.constant(FLOOR).op(Op.LocalSet, left));
+  code.op(Op.LocalGet, left).op(Op.GlobalSet, budget);
 }
 
 /** Functions that are called otherwise than by name. */

@@ -18,7 +18,9 @@ const OF_THE_BACKEND = [
 ];
 
 /** Takes long: on the oldest Node for Asyncify, what the backend has a part in on the newest for JSPI, and not a third time. */
-const TWICE = ['test/node/{examples,hostile,instrument-plugin-fuzz,leaks,tasks-leaks,values-leaks}.test.ts'];
+const TWICE = [
+  'test/node/{editor-page,examples,hostile,instrument-plugin-fuzz,leaks,tasks-leaks,values-leaks,wasi-command}.test.ts',
+];
 
 const isNewest = Number(process.versions.node.split('.')[0]) >= NEWEST;
 const isJspi = provide(true).backend === 'jspi';

@@ -62,6 +62,7 @@ export function backendOf(wanted: 'auto' | BackendKind): BackendKind {
  */
 export async function prepare(source: ModuleBytes, options: PrepareOptions): Promise<PreparedModule> {
   const { bytes, from, sha256 } = source;
+  if (!options.trusted.includes(sha256)) await refuseMixed(bytes, from);
   const given = await compile(bytes, from);
   // The engine's word for it, since that is what will be read: a section that another reader misses is none.
   if (customSections(given, SECTION) > 0 || exportsAsyncify(given)) {
@@ -85,6 +86,22 @@ export async function prepare(source: ModuleBytes, options: PrepareOptions): Pro
     };
   }
   return instrumented(source, given, options);
+}
+
+/** Before the engine looks at it: see mixed-exceptions.ts. */
+async function refuseMixed(bytes: Uint8Array, from: string): Promise<void> {
+  const { mixesExceptions } = await import('../instrument/mixed-exceptions.ts');
+  let mixes = false;
+  try {
+    mixes = mixesExceptions(bytes);
+  } catch {
+    // What cannot be read no engine takes, and it says why.
+  }
+  if (!mixes) return;
+  throw new FiberError(
+    'BAD_MODULE',
+    `${from} uses both forms of exceptions, try and try_table, of which a module may have one. Compile all of it with the same.`,
+  );
 }
 
 async function instrumented(

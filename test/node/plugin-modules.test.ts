@@ -4,6 +4,7 @@ import { Plugin } from 'wasm-fibers/plugin';
 import { assembleText } from '../proof/wat.ts';
 import { backend } from '../support/backend.ts';
 import { errorOf, loadPlugin } from '../support/plugin.ts';
+import { assemble } from './instrument-driver.ts';
 
 /** The error that loading this text ends with. */
 const refusal = (text: string, options = {}): Promise<Error & Record<string, unknown>> =>
@@ -124,5 +125,27 @@ describe('tables', () => {
     expect(error).toMatchObject({ code: 'UNSUPPORTED_FEATURE' });
     expect(error.message).toContain('17 tables');
     await loadPlugin(assembleText(`(module ${tables(16, 1)} (func (export "go")))`));
+  });
+});
+
+describe('both forms of exceptions, over which V8 ends the process now and then', () => {
+  const OLD = '(func (export "old") (try (do (throw $tag)) (catch_all)))';
+
+  test.each([
+    ['an instruction', '(func (block $caught (try_table (catch_all $caught) (throw $tag))))'],
+    ['a local', '(func (local exnref))'],
+    ['a block', '(func (param i32) (drop (block $out (result exnref) (br $out (ref.null exn)))))'],
+    ['a null', '(func (drop (ref.null exn)))'],
+    ['a parameter', '(func (param exnref))'],
+    ['a global', '(global exnref (ref.null exn))'],
+  ])('are refused before the engine is asked, where the new one is that of %s', async (_, text) => {
+    const wasm = Uint8Array.from(assemble(`(module (tag $tag) ${OLD} ${text})`));
+    const error = await errorOf(Plugin.load(wasm, { backend }));
+    expect(error).toMatchObject({ code: 'BAD_MODULE', message: expect.stringContaining('both forms of exceptions') });
+  });
+
+  test('one of them is fine', async () => {
+    const plugin = await loadPlugin(Uint8Array.from(assemble(`(module (tag $tag) ${OLD})`)));
+    await plugin.call('old', [], { as: 'numbers' });
   });
 });

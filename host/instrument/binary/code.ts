@@ -101,6 +101,8 @@ export interface Body {
   readonly referenceLocals: number;
   /** Does it name types of references that came with garbage collection? */
   readonly hasGcReferences: boolean;
+  /** Does it name types of references to exceptions? */
+  readonly hasExceptionReferences: boolean;
   /** Opcode at which decoding stopped because it is unknown, else null. */
   readonly unknown: number | null;
 }
@@ -125,6 +127,7 @@ export function decodeBody(
   const body = (unknown: number | null): Body => ({
     referenceLocals,
     hasGcReferences: reader.hasGcReferences,
+    hasExceptionReferences: reader.hasExceptionReferences,
     unknown,
   });
   const instruction: Instruction = { opcode: 0, offset: 0, end: 0, immediate: 0, second: 0 };

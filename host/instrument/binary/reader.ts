@@ -12,6 +12,8 @@ export class Reader {
   end: number;
   /** Has a type of references been read that came with garbage collection? See types.ts. */
   hasGcReferences = false;
+  /** Has it read a type of references to exceptions? */
+  hasExceptionReferences = false;
 
   /** Positions are offsets into the whole file, in sub-readers too: they share the bytes. */
   constructor(bytes: Uint8Array, pos: number = 0, end: number = bytes.length) {

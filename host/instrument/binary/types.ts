@@ -54,6 +54,8 @@ const OLDER: ReadonlySet<string> = new Set(['func', 'extern', 'exn', 'noexn', 'c
 /** Those of null, which compilers give to `ref.null` also where nothing else is of that time: it can be written as it was before. */
 const OF_NULL: ReadonlySet<string> = new Set(['none', 'nofunc', 'noextern']);
 
+const OF_EXCEPTIONS: ReadonlySet<string> = new Set(['exn', 'noexn']);
+
 export function readHeapType(reader: Reader): string {
   const start = reader.pos;
   const code = reader.s33();
@@ -67,6 +69,7 @@ export function readHeapType(reader: Reader): string {
     throw reader.malformed('an unknown heap type');
   }
   reader.hasGcReferences ||= !OLDER.has(name) && !OF_NULL.has(name);
+  reader.hasExceptionReferences ||= OF_EXCEPTIONS.has(name);
   return name;
 }
 
@@ -76,7 +79,10 @@ export function readValueType(reader: Reader): string {
   if (simple !== undefined) return simple;
   const heap = HEAP[code];
   reader.hasGcReferences ||= heap === undefined ? code === 0x63 || code === 0x64 : !OLDER.has(heap);
-  if (heap !== undefined) return `${heap}ref`;
+  if (heap !== undefined) {
+    reader.hasExceptionReferences ||= OF_EXCEPTIONS.has(heap);
+    return `${heap}ref`;
+  }
   if (code === 0x64) return `(ref ${readHeapType(reader)})`;
   if (code === 0x63) return `(ref null ${readHeapType(reader)})`;
   reader.pos -= 1;

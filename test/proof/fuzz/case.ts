@@ -1,8 +1,7 @@
 /** One case of the fuzzer: everything follows from its seed. */
-import { analyse } from '../../../host/instrument/binary/analysis.ts';
-import { readOutline } from '../../../host/instrument/binary/module.ts';
 import { inspect, instrument } from '../../../host/instrument/index.ts';
 import type { Inspection, InstrumentOptions } from '../../../host/instrument/index.ts';
+import { mixesExceptions } from '../../../host/instrument/mixed-exceptions.ts';
 import { compareBursts, compareCalls, Difference, TooDeep } from './compare.ts';
 import type { Counts } from './compare.ts';
 import { chooseRecipe, OURS } from './generate.ts';
@@ -205,22 +204,6 @@ function isMixRefusal(error: unknown): boolean {
   const { cause } = error instanceof Error ? error : {};
   const said = [error, cause].map((each) => (each instanceof Error ? each.message : ''));
   return said.some((each) => /mix of legacy and new exception/.test(each));
-}
-
-/**
- * Binaryen's fuzzer uses references to exceptions beside `try`. Engines want one or the other; V8 finds out only where a body
- * names the type of such a reference, and a local that an optimiser adds does.
- */
-function mixesExceptions(wasm: Uint8Array): boolean {
-  const outline = readOutline(wasm);
-  const { functions } = analyse(outline);
-  const isNew = (type: string): boolean => /\bexn(ref)?\b/.test(type);
-  return (
-    functions.some((each) => each.legacyTry) &&
-    (functions.some((each) => each.tryTable) ||
-      outline.types.some((each) => each !== null && [...each.params, ...each.results].some(isNew)) ||
-      outline.globals.some(({ type }) => isNew(type)))
-  );
 }
 
 export function describeForm({ level, way, debugNames, windowSize, closedTables, metered }: Form): string {

@@ -10,6 +10,7 @@
  *
  * All decisions follow from the seed; how far a call has come when it is cancelled does not, as time does not.
  */
+import { mixesExceptions } from '../../../host/instrument/mixed-exceptions.ts';
 import { FiberError, Plugin, type PluginOptions } from 'wasm-fibers/plugin';
 import { OURS } from '../fuzz/generate.ts';
 import type { Random } from '../random.ts';
@@ -51,6 +52,8 @@ export async function tryPlugin(
   random: Random,
   backend: 'asyncify' | 'jspi',
 ): Promise<TrialResult> {
+  // V8 would end the process now and then.
+  if (mixesExceptions(wasm)) return { kind: 'skipped', why: 'the module has both forms of exceptions' };
   // Not `validate`: V8 finds some faults only where it compiles.
   const module = await WebAssembly.compile(wasm).catch(() => null);
   if (module === null) return { kind: 'skipped', why: 'the engine does not accept the module' };

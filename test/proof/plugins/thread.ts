@@ -1,4 +1,7 @@
-/** For how long the thread is held: in processor time, since other processes take what time they like. */
+/**
+ * For how long the thread is held: in processor time, since other processes take what time they like; but no longer than by the clock,
+ * since processor time goes on in steps, of 4 ms on some machines, and a step may come at any moment.
+ */
 
 /** Newer than the declarations of the oldest Node. */
 const { threadCpuUsage } = process as typeof process & {
@@ -16,11 +19,14 @@ export function watchThread(): { pause(): void; go(): void; end(): { readonly lo
   let longest = 0;
   let paused = false;
   let last = processorTime();
+  let lastByClock = performance.now();
   let next = setImmediate(tick);
   function tick(): void {
     const now = processorTime();
-    if (!paused) longest = Math.max(longest, now - last);
+    const byClock = performance.now();
+    if (!paused) longest = Math.max(longest, Math.min(now - last, byClock - lastByClock));
     last = now;
+    lastByClock = byClock;
     next = setImmediate(tick);
   }
   return {
@@ -30,6 +36,7 @@ export function watchThread(): { pause(): void; go(): void; end(): { readonly lo
     go: () => {
       paused = false;
       last = processorTime();
+      lastByClock = performance.now();
     },
     end: () => {
       clearImmediate(next);

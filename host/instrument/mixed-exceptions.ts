@@ -1,6 +1,6 @@
 /**
  * Does a module use both forms of exceptions, the one with `try` and the one with `try_table` and references to exceptions? No module may.
- * But V8 (Node 24 and 26) finds it out while several threads look at its functions, so that it refuses such a module only now and
+ * But V8 (Node 26) finds it out while several threads look at its functions, so that it refuses such a module only now and
  * then; and where its second look, which is for the message, finds nothing, it ends the process. So strangers' modules are looked at
  * before the engine is.
  */
